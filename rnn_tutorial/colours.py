@@ -1,0 +1,28 @@
+"""One colour per role, the same in every picture and in the words around it.
+
+The colours are the colour-blind-safe set of Okabe and Ito (2008), https://jfly.uni-koeln.de/color/.
+This module is plain data so that the lowest rooms can use it without loading matplotlib.
+"""
+
+OBSERVATION = "#0072B2"  # blue: observations, the agent's path, the cue
+HIDDEN = "#E69F00"  # orange: hidden state h
+CELL = "#D55E00"  # vermilion: the LSTM's cell state c
+ACTION = "#009E73"  # green: actions and their distribution
+REWARD = "#CC79A7"  # purple: reward, value, and the goal that gives them
+GRADIENT = "#000000"  # black: gradients
+BOUNDARY = "#7F7F7F"  # grey, dashed: where one episode ends and the next begins
+PADDING = "#D9D9D9"  # light grey, hatched: entries that stand for nothing
+
+SIGNED_MAP = "PuOr_r"  # diverges around a white zero; positive is orange like the hidden state
+POSITIVE_MAP = "Greys"
+
+ROLES = {
+    "observation, cue": OBSERVATION,
+    "hidden state": HIDDEN,
+    "cell state": CELL,
+    "action": ACTION,
+    "reward, value, goal": REWARD,
+    "gradient": GRADIENT,
+    "episode boundary": BOUNDARY,
+    "padding": PADDING,
+}
