@@ -1,0 +1,262 @@
+"""The grid of cells behind a call of nn.RNN, nn.GRU or nn.LSTM, with every tensor's shape.
+
+Time runs left to right and layers bottom to top. Boxes are cells, rounded chips are values:
+observations blue, hidden states orange, cell states vermilion. The shapes are measured: the real
+module is built and run on real data, so the picture cannot disagree with PyTorch.
+"""
+
+from collections.abc import Collection
+
+from matplotlib.axes import Axes
+from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
+from matplotlib.patches import FancyBboxPatch, Rectangle
+
+from rnn_tutorial.colours import BOUNDARY, CELL, HIDDEN, OBSERVATION
+from rnn_tutorial.plotting.figures import figure
+from rnn_tutorial.plotting.rnn_call import RNNCall, Shapes
+
+__all__ = ["HIGHLIGHTS", "RNNCall", "Shapes", "draw_cell_grid"]
+
+HIGHLIGHTS = frozenset({"output", "h_n", "corner", "c_n"})
+
+# All lengths below are inches at the figure's own size.
+WIDTH, CHIP, GAP = 9.0, 0.23, 0.34
+TOP, BOTTOM, RIGHT, ASIDE = 1.32, 0.98, 1.15, 0.85
+
+
+class _Grid:
+    """Where everything lies, and the strokes that the picture is made of."""
+
+    def __init__(self, call: RNNCall, corner: bool) -> None:
+        self.call = call
+        left = 2.3 if call.bidirectional else 1.75
+        self.between = 0.14 if call.cell == "lstm" else 0.0  # h and c, apart enough to be outlined
+        n = call.length
+        self.times: list[int | None] = [*range(n)] if n <= 6 else [0, 1, 2, None, n - 2, n - 1]
+        self.pitch = min(1.25, (WIDTH - left - RIGHT) / max(1, len(self.times) - 1))
+        span = self.pitch * (len(self.times) - 1)
+        self.x0 = left + (WIDTH - left - RIGHT - span) / 2
+        self.values = ["h", "c"] if call.cell == "lstm" else ["h"]
+        self.box = CHIP * len(self.values) + self.between + 0.12
+        self.layer = call.directions * self.box + (call.directions - 1) * 0.14
+        self.height = BOTTOM + TOP + 0.24 * corner + call.num_layers * (self.layer + GAP)
+
+    def x(self, column: int) -> float:
+        return self.x0 + self.pitch * column
+
+    def bottom(self, layer: int, direction: int = 0) -> float:
+        return BOTTOM + GAP + layer * (self.layer + GAP) + direction * (self.box + 0.14)
+
+    def y(self, layer: int, direction: int, value: str) -> float:
+        """The middle of a chip; h lies above c."""
+        top = self.bottom(layer, direction) + self.box
+        return top - 0.06 - CHIP / 2 - (CHIP + self.between) * self.values.index(value)
+
+
+def _tint(colour: str, strength: float) -> tuple[float, ...]:
+    return tuple(1 - strength * (1 - channel) for channel in to_rgb(colour))
+
+
+def _chip(
+    ax: Axes, x: float, y: float, text: str, colour: str, strength: float, width: float = 0.5
+) -> None:
+    ax.add_patch(
+        FancyBboxPatch(
+            (x - width / 2 + 0.05, y - CHIP / 2 + 0.05),
+            width - 0.1,
+            CHIP - 0.1,
+            boxstyle="round,pad=0.05,rounding_size=0.09",
+            facecolor=_tint(colour, strength),
+            edgecolor=colour,
+            linewidth=1.0,
+            zorder=3,
+        )
+    )
+    ax.text(x, y - 0.005, text, ha="center", va="center", fontsize=8.5, zorder=4)
+
+
+def _arrow(ax: Axes, start: tuple[float, float], end: tuple[float, float], colour: str) -> None:
+    style = {"arrowstyle": "-|>", "color": colour, "lw": 1.5, "shrinkA": 0, "shrinkB": 0}
+    ax.annotate("", end, start, arrowprops={**style, "mutation_scale": 9}, zorder=2)
+
+
+def _outline(
+    ax: Axes, left: float, bottom: float, right: float, top: float, style: tuple[str, str, float]
+) -> None:
+    colour, dashes, linewidth = style
+    ax.add_patch(
+        FancyBboxPatch(
+            (left, bottom),
+            right - left,
+            top - bottom,
+            boxstyle="round,pad=0,rounding_size=0.1",
+            fill=False,
+            edgecolor=colour,
+            linestyle=dashes,
+            linewidth=linewidth,
+            zorder=5,
+        )
+    )
+
+
+def draw_cell_grid(
+    call: RNNCall, highlight: Collection[str] = (), ax: Axes | None = None
+) -> Figure:
+    """Draws the cells that a call runs through, time by layers, and every tensor's shape.
+
+    `output` is outlined by a solid line (the last layer at all times), `h_n` by a dashed one (all
+    layers at the last time; for the backward direction that is time 0). A long sequence is elided
+    in the middle.
+
+    Args:
+        call: the settings; the module is built and run to measure the shapes.
+        highlight: any of "output", "h_n", "corner" (what output and h_n share) and "c_n".
+        ax: draw here; by default in a new figure whose height follows the settings.
+
+    Returns:
+        The figure drawn in.
+
+    Raises:
+        ValueError: if `highlight` holds another word.
+    """
+    if unknown := set(highlight) - HIGHLIGHTS:
+        raise ValueError(f"highlight knows {sorted(HIGHLIGHTS)}, got {sorted(unknown)}")
+    grid = _Grid(call, "corner" in highlight)
+    if ax is None:
+        _, ax = figure(size=(WIDTH, grid.height))
+    assert ax is not None
+    ax.set(xlim=(0, WIDTH), ylim=(0, grid.height))
+    ax.set_axis_off()
+    for layer in range(call.num_layers):
+        for direction in range(call.directions):
+            _row(ax, grid, layer, direction, highlight)
+        _columns(ax, grid, layer)
+    _outlines(ax, grid, highlight)
+    _captions(ax, grid, highlight)
+    return ax.figure.figure
+
+
+def _row(ax: Axes, grid: _Grid, layer: int, direction: int, highlight: Collection[str]) -> None:
+    """One direction of one layer: h_0 enters, the cells hand the state on, h_n leaves."""
+    call, last = grid.call, len(grid.times) - 1
+    k = layer * call.directions + direction
+    bottom = grid.bottom(layer, direction)
+    way = ", backward" if direction else ", forward" if call.bidirectional else ""
+    ax.text(0.0, bottom + grid.box / 2, f"layer {layer}{way}", fontsize=8.5, va="center")
+    left, right = grid.x(0) - ASIDE, grid.x(last) + ASIDE
+    for value in grid.values:
+        colour = HIDDEN if value == "h" else CELL
+        y = grid.y(layer, direction, value)
+        entry, leave = (right, left) if direction else (left, right)
+        _chip(ax, entry, y, f"{value}_0[{k}]", colour, 0.0, 0.56)
+        _chip(ax, leave, y, f"{value}_n[{k}]", colour, 0.35, 0.56)
+        stops = [left + 0.28, *(grid.x(i) for i in range(last + 1)), right - 0.28]
+        for i in range(last + 2):
+            gap = [0.0 if j in (0, last + 2) else 0.3 for j in (i, i + 1)]
+            tail, head = (stops[i] + gap[0], y), (stops[i + 1] - gap[1], y)
+            _arrow(ax, *((head, tail) if direction else (tail, head)), colour)
+    for i, t in enumerate(grid.times):
+        if t is None:
+            ax.text(grid.x(i), bottom + grid.box / 2, "···", ha="center", va="center", fontsize=13)
+            continue
+        ax.add_patch(
+            Rectangle(
+                (grid.x(i) - 0.3, bottom),
+                0.6,
+                grid.box,
+                facecolor="#F7F7F7",
+                edgecolor=BOUNDARY,
+                linewidth=0.9,
+                zorder=2.5,
+            )
+        )
+        at_top, at_end = layer == call.num_layers - 1, i == (0 if direction else last)
+        for value in grid.values:
+            strength = 0.0
+            if (value == "h" and at_top and "output" in highlight) or (
+                at_end and f"{value}_n" in highlight
+            ):
+                strength = 0.35
+            if value == "h" and at_top and at_end:
+                strength = 1.0 if "corner" in highlight else max(strength, 0.35)
+            colour = HIDDEN if value == "h" else CELL
+            _chip(ax, grid.x(i), grid.y(layer, direction, value), value, colour, strength, 0.46)
+
+
+def _columns(ax: Axes, grid: _Grid, layer: int) -> None:
+    """What comes up into a layer at each time: x_t, or both directions of the layer below."""
+    call = grid.call
+    every = ":, " if call.batched and call.batch_first else ""
+    for i, t in enumerate(grid.times):
+        if t is None:
+            continue
+        x, low, high = grid.x(i), grid.bottom(layer), grid.bottom(layer) + grid.layer
+        if call.bidirectional:  # one frame round the pair: their h are concatenated
+            _outline(ax, x - 0.37, low - 0.05, x + 0.37, high + 0.05, (BOUNDARY, "-", 0.7))
+            low, high = low - 0.05, high + 0.05
+        if layer == 0:
+            _chip(ax, x, BOTTOM - 0.02, f"x[{every}{t}]", OBSERVATION, 0.2, 0.7)
+            _arrow(ax, (x, BOTTOM + CHIP / 2 - 0.02), (x, low), OBSERVATION)
+        top = layer == call.num_layers - 1
+        room = 0.26 if call.bidirectional else GAP
+        _arrow(ax, (x, high), (x, high + (0.24 if top else room)), HIDDEN)
+        if top:
+            text = f"output[{every}{t}]"
+            ax.text(x, high + 0.26, text, ha="center", va="bottom", fontsize=8.5)
+
+
+def _outlines(ax: Axes, grid: _Grid, highlight: Collection[str]) -> None:
+    """A solid line round `output`, dashed ones round `h_n` and `c_n`."""
+    call, last = grid.call, len(grid.times) - 1
+    half, layers = 0.23, range(call.num_layers)
+    style: dict[str, tuple[str, str, float]] = {
+        "output": (HIDDEN, "-", 3.2 if "output" in highlight else 1.6),
+        "h_n": (HIDDEN, "--", 3.2 if "h_n" in highlight else 1.6),
+        "c_n": (CELL, "--", 3.2 if "c_n" in highlight else 1.6),
+    }
+    for direction in range(call.directions):
+        x = grid.x(0 if direction else last)
+        y = grid.y(layers[-1], direction, "h")
+        _outline(
+            ax,
+            *(grid.x(0) - half - 0.03, y - CHIP / 2 - 0.03),
+            *(grid.x(last) + half + 0.03, y + CHIP / 2 + 0.03),
+            style["output"],
+        )
+        for value in grid.values:
+            ys = [grid.y(layer, direction, value) for layer in layers]
+            whole = len(grid.values) == 1 and not call.bidirectional
+            for low, high in [(ys[0], ys[-1])] if whole else zip(ys, ys, strict=True):
+                _outline(
+                    ax,
+                    *(x - half - 0.09, low - CHIP / 2 - 0.07),
+                    *(x + half + 0.09, high + CHIP / 2 + 0.07),
+                    style[f"{value}_n"],
+                )
+
+
+def _captions(ax: Axes, grid: _Grid, highlight: Collection[str]) -> None:
+    """The call, the shapes of what comes back above the grid, of what goes in below."""
+    call, axes = grid.call, grid.call.axes()
+    title, top = grid.height - 0.12, grid.height - 0.42
+    ax.text(0, title, str(call), va="center", fontsize=10, family="monospace")
+    if "corner" in highlight:
+        corner = "   and   ".join(call.corners())
+        ax.text(0, top - 0.5, corner, va="center", fontsize=8.5, family="monospace")
+    shapes = call.run()._asdict()
+    places = {"output": (0, top), "h_n": (3.1, top), "c_n": (6.2, top)}
+    places |= {"input": (0, 0.5), "h_0": (3.1, 0.5), "c_0": (6.2, 0.5)}
+    colours = {"i": OBSERVATION, "h": HIDDEN, "o": HIDDEN, "c": CELL}
+    for name, (x, y) in places.items():
+        if shapes[name] is None:
+            continue
+        colour = colours[name[0]]
+        if y > 1:
+            dashes, heavy = "-" if name == "output" else "--", 3.2 if name in highlight else 1.6
+            ax.plot([x, x + 0.3], [y, y], linestyle=dashes, color=colour, linewidth=heavy)
+        else:
+            _chip(ax, x + 0.16, y, "", colour, 0.2 if name == "input" else 0.0, 0.3)
+        weight = "bold" if name in highlight else "normal"
+        ax.text(x + 0.38, y, f"{name} {axes[name]}", va="center", fontsize=9, weight=weight)
+        ax.text(x + 0.38, y - 0.21, f"= {shapes[name]}", va="center", fontsize=9, weight=weight)

@@ -1,0 +1,144 @@
+"""One call of nn.RNN, nn.GRU or nn.LSTM: its settings, and the shapes that it really gives."""
+
+import warnings
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import torch
+from torch import nn
+
+MODULES: dict[str, Any] = {"rnn": nn.RNN, "gru": nn.GRU, "lstm": nn.LSTM}
+
+
+class Shapes(NamedTuple):
+    """The shapes of all tensors of one call; the cell states are None but for an LSTM."""
+
+    input: tuple[int, ...]
+    h_0: tuple[int, ...]
+    c_0: tuple[int, ...] | None
+    output: tuple[int, ...]
+    h_n: tuple[int, ...]
+    c_n: tuple[int, ...] | None
+
+
+@dataclass(frozen=True)
+class RNNCall:
+    """The settings of one call of nn.RNN, nn.GRU or nn.LSTM.
+
+    Attributes:
+        cell: "rnn", "gru" or "lstm".
+        num_layers: layers stacked.
+        bidirectional: a second row of cells per layer that runs from the last time to the first.
+        batch_first: the batch axis of `input` and `output` comes before time.
+        batched: False for a single sequence, with no batch axis anywhere.
+        length: L, the number of time steps.
+        batch: N, the number of sequences; ignored when not batched.
+        input_size: H_in, the features of one time step.
+        hidden_size: the features of the hidden state, and of the cell state.
+        proj_size: features that an LSTM's hidden state is projected to; 0 for no projection.
+
+    Raises:
+        ValueError: for settings that PyTorch has no module for, saying which.
+    """
+
+    cell: str = "gru"
+    num_layers: int = 2
+    bidirectional: bool = False
+    batch_first: bool = False
+    batched: bool = True
+    length: int = 5
+    batch: int = 3
+    input_size: int = 4
+    hidden_size: int = 8
+    proj_size: int = 0
+
+    def __post_init__(self) -> None:
+        if self.cell not in MODULES:
+            raise ValueError(f"cell must be one of {', '.join(MODULES)}, got {self.cell!r}")
+        for name in ("num_layers", "length", "batch", "input_size", "hidden_size"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+        if self.proj_size and self.cell != "lstm":
+            raise ValueError(f"proj_size is for the LSTM only, got {self.proj_size} for {self}")
+        if not 0 <= self.proj_size < self.hidden_size:
+            raise ValueError(
+                "proj_size must be 0 (none) or smaller than hidden_size "
+                f"({self.hidden_size}), got {self.proj_size}"
+            )
+
+    @property
+    def directions(self) -> int:
+        """D: 2 when bidirectional, else 1."""
+        return 2 if self.bidirectional else 1
+
+    def __str__(self) -> str:
+        extra = "".join(
+            f", {name}={getattr(self, name)}"
+            for name in ("num_layers", "bidirectional", "batch_first", "proj_size")
+            if getattr(self, name) != getattr(nn.LSTM(1, 1), name)
+        )
+        return f"nn.{MODULES[self.cell].__name__}({self.input_size}, {self.hidden_size}{extra})"
+
+    def module(self) -> nn.RNNBase:
+        """The real module with these settings, its weights freshly drawn."""
+        return MODULES[self.cell](
+            self.input_size,
+            self.hidden_size,
+            num_layers=self.num_layers,
+            bidirectional=self.bidirectional,
+            batch_first=self.batch_first,
+            **({"proj_size": self.proj_size} if self.cell == "lstm" else {}),
+        )
+
+    def data(self) -> torch.Tensor:
+        """An input for :meth:`module`: (L, N, H_in), (N, L, H_in) batch first, or (L, H_in)."""
+        sizes = [self.length, self.input_size]
+        if self.batched:
+            sizes.insert(0 if self.batch_first else 1, self.batch)
+        return torch.randn(sizes, generator=torch.Generator().manual_seed(0))
+
+    def run(self) -> Shapes:
+        """Builds the module and calls it twice: without a state, then with the one it returned.
+
+        The second call proves that h_0 and c_0 have the shapes of h_n and c_n.
+
+        Returns:
+            The shapes of the tensors of the second call.
+        """
+        with torch.random.fork_rng(devices=[]), torch.no_grad(), warnings.catch_warnings():
+            # oneDNN has no LSTM with projections; PyTorch says once that it takes its own.
+            warnings.filterwarnings("ignore", "LSTM with projections is not supported with oneDNN")
+            module = self.module()
+            x = self.data()
+            _, state_0 = module(x)
+            output, state_n = module(x, state_0)
+        (h_0, c_0), (h_n, c_n) = (
+            state if isinstance(state, tuple) else (state, None) for state in (state_0, state_n)
+        )
+        sizes = (None if a is None else tuple(a.shape) for a in (x, h_0, c_0, output, h_n, c_n))
+        return Shapes(*sizes)
+
+    def axes(self) -> dict[str, str]:
+        """The axis names of each tensor, in PyTorch's words; H_out is proj_size if there is one."""
+        batch = ["N"] if self.batched else []
+        time = [*batch, "L"] if self.batch_first else ["L", *batch]
+        state = ["D*num_layers", *batch]
+        names = {
+            "input": [*time, "H_in"],
+            "h_0": [*state, "H_out"],
+            "c_0": [*state, "H_cell"],
+            "output": [*time, "D*H_out"],
+        }
+        names |= {"h_n": names["h_0"], "c_n": names["c_0"]}
+        return {tensor: f"({', '.join(axes)})" for tensor, axes in names.items()}
+
+    def corners(self) -> list[str]:
+        """The entries that `output` and `h_n` share, as Python expressions that hold."""
+        every = ":, " if self.batched and self.batch_first else ""
+        if not self.bidirectional:
+            return [f"output[{every}-1] == h_n[-1]"]
+        size = self.proj_size or self.hidden_size
+        return [
+            f"output[{every}-1, ..., :{size}] == h_n[-2]",
+            f"output[{every}0, ..., {size}:] == h_n[-1]",
+        ]

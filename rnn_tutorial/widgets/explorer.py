@@ -1,0 +1,123 @@
+"""The shape explorer: every setting of nn.RNN, nn.GRU and nn.LSTM, and what comes of it."""
+
+from collections.abc import Collection
+from typing import Any
+
+import ipywidgets as w
+
+from rnn_tutorial.plotting.cell_grid import HIGHLIGHTS, RNNCall, draw_cell_grid
+from rnn_tutorial.plotting.figures import png_bytes
+from rnn_tutorial.widgets.live import LiveView
+
+# control -> (field of RNNCall, label, smallest, largest)
+SLIDERS = {
+    "num_layers": ("layers", 1, 4),
+    "length": ("L (time)", 1, 12),
+    "batch": ("N (batch)", 1, 8),
+    "input_size": ("H_in", 1, 16),
+    "hidden_size": ("hidden_size", 1, 16),
+    "proj_size": ("proj_size", 0, 15),
+}
+
+
+class ShapeExplorer(LiveView):
+    """Controls over the grid of cells; the shapes in the picture come from the real module.
+
+    Controls that mean nothing under the present settings are switched off: `proj_size` but for an
+    LSTM, `batch_first` and N without a batch. `proj_size` cannot reach `hidden_size`.
+
+    Args:
+        highlight: what to emphasise at first, any of "output", "h_n", "corner" and "c_n"; a button
+            for each is then shown. With None there are no such buttons.
+        **settings: settings of :class:`RNNCall` to begin with.
+
+    Attributes:
+        controls: the widgets, by the name of their setting.
+        toggles: the highlighting buttons, by name.
+
+    Raises:
+        ValueError: for settings or highlights that there are not.
+    """
+
+    def __init__(self, highlight: Collection[str] | None = None, **settings: Any) -> None:
+        if unknown := set(highlight or ()) - HIGHLIGHTS:
+            raise ValueError(f"highlight knows {sorted(HIGHLIGHTS)}, got {sorted(unknown)}")
+        start = RNNCall(**settings)
+        row, wide = w.Layout(width="290px"), {"description_width": "90px"}
+        self.controls: dict[str, Any] = {
+            "cell": w.Dropdown(
+                options=[("RNN", "rnn"), ("GRU", "gru"), ("LSTM", "lstm")],
+                value=start.cell,
+                description="cell",
+                layout=row,
+                style=wide,
+            ),
+            "bidirectional": w.Dropdown(
+                options=[("1, forward", False), ("2, forward and backward", True)],
+                value=start.bidirectional,
+                description="directions",
+                layout=row,
+                style=wide,
+            ),
+        }
+        for name in ("batched", "batch_first"):
+            self.controls[name] = w.Checkbox(
+                value=getattr(start, name), description=name, indent=False, layout=row
+            )
+        for name, (label, low, high) in SLIDERS.items():
+            value = getattr(start, name)
+            self.controls[name] = w.IntSlider(
+                value, low, max(high, value), description=label, layout=row, style=wide
+            )
+        self.toggles = {
+            name: w.ToggleButton(
+                value=name in (highlight or ()),
+                description=name,
+                layout=w.Layout(width="110px"),
+            )
+            for name in ("output", "h_n", "corner", "c_n")
+        }
+        self._allow()
+        order = ["cell", "num_layers", "bidirectional", "length", "batch", "input_size"]
+        order += ["hidden_size", "proj_size", "batched", "batch_first"]
+        assert set(order) == set(self.controls)
+        grid = w.Box(
+            [self.controls[name] for name in order],
+            layout=w.Layout(display="flex", flex_flow="row wrap", width="900px"),
+        )
+        buttons = [w.Label("highlight"), *self.toggles.values()]
+        shown = [grid] if highlight is None else [grid, w.HBox(buttons)]
+        super().__init__(shown, self._picture, self._alt)
+        # The limits are set before the picture is drawn: observers are called in this order.
+        for control in self.controls.values():
+            control.observe(self._allow, names="value")
+        for control in [*self.controls.values(), *self.toggles.values()]:
+            control.observe(self.refresh, names="value")
+
+    def _allow(self, _change: object = None) -> None:
+        """Switches off what means nothing, and keeps proj_size below hidden_size."""
+        get = self.controls
+        get["batch_first"].disabled = get["batch"].disabled = not get["batched"].value
+        get["proj_size"].disabled = get["cell"].value != "lstm"
+        get["proj_size"].max = get["hidden_size"].value - 1
+        self.toggles["c_n"].disabled = get["cell"].value != "lstm"
+
+    @property
+    def call(self) -> RNNCall:
+        """The call that the controls describe; a `proj_size` that is switched off counts as 0."""
+        values = {name: control.value for name, control in self.controls.items()}
+        if values["cell"] != "lstm":
+            values["proj_size"] = 0
+        return RNNCall(**values)
+
+    @property
+    def highlight(self) -> frozenset[str]:
+        """What the buttons emphasise at present."""
+        return frozenset(name for name, toggle in self.toggles.items() if toggle.value)
+
+    def _picture(self) -> bytes:
+        return png_bytes(draw_cell_grid(self.call, self.highlight))
+
+    def _alt(self) -> str:
+        shapes = ", ".join(f"{k} {v}" for k, v in self.call.run()._asdict().items() if v)
+        return f"Grid of cells of {self.call}, time by layers, with the measured shapes: {shapes}."
