@@ -1,0 +1,61 @@
+"""Where a goal is drawn from: named samplers, or any function of a NumPy generator."""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+GoalSampler = Callable[[np.random.Generator], Any]
+
+
+def semi_circle_goal_sampler(rng: np.random.Generator) -> NDArray[np.float64]:
+    """A goal (2,) at distance 1 from the origin, its angle uniform in [0, pi]."""
+    angle = rng.uniform(0.0, math.pi)
+    return np.array((math.cos(angle), math.sin(angle)))
+
+
+def circle_goal_sampler(rng: np.random.Generator) -> NDArray[np.float64]:
+    """A goal (2,) at distance 1 from the origin, its angle uniform in [0, 2 pi]."""
+    angle = rng.uniform(0.0, 2.0 * math.pi)
+    return np.array((math.cos(angle), math.sin(angle)))
+
+
+GOAL_SAMPLERS: dict[str, GoalSampler] = {
+    "semi_circle": semi_circle_goal_sampler,
+    "circle": circle_goal_sampler,
+}
+
+
+def find_goal_sampler(sampler: str | GoalSampler) -> GoalSampler:
+    """A sampler by its name in `GOAL_SAMPLERS`, or the callable itself.
+
+    Raises:
+        ValueError: for a name that is not known.
+        TypeError: for something that is neither a name nor callable.
+    """
+    if callable(sampler):
+        return sampler
+    if not isinstance(sampler, str):
+        raise TypeError(
+            f"goal_sampler: expected a name or a callable, got {type(sampler).__name__}"
+        )
+    if sampler not in GOAL_SAMPLERS:
+        known = ", ".join(map(repr, sorted(GOAL_SAMPLERS)))
+        raise ValueError(f"goal_sampler: expected one of {known} or a callable, got {sampler!r}")
+    return GOAL_SAMPLERS[sampler]
+
+
+def check_goal(goal: Any, shape: tuple[int, ...] = (2,)) -> NDArray[np.float64]:
+    """A goal, or one for each env, as a float64 array of its own.
+
+    Raises:
+        ValueError: if the shape is not `shape` or an entry is not finite.
+    """
+    array = np.array(goal, dtype=np.float64)
+    if array.shape != shape:
+        raise ValueError(f"goal: expected shape {shape}, got {array.shape}")
+    if not np.isfinite(array).all():
+        raise ValueError(f"goal: expected finite numbers, got {array.tolist()}")
+    return array

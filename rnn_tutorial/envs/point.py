@@ -1,0 +1,274 @@
+"""The point env: a point on the plane walks toward a goal that it does not see."""
+
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+from gymnasium.error import ResetNeeded
+from numpy.typing import NDArray
+
+from rnn_tutorial.envs.goals import GoalSampler, check_goal, find_goal_sampler
+
+STEP_SIZE = 0.1  # length units that a full action moves the point along each axis
+
+# The arithmetic below works on one point (2,) and on many (N, 2) alike: the single env and the
+# vector env share it, and so agree to the last bit.
+
+
+def move(position: NDArray[np.float64], action: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The next position (..., 2): the action is clipped to [-1, 1] and scaled by `STEP_SIZE`."""
+    return position + STEP_SIZE * np.minimum(np.maximum(action, -1.0), 1.0)
+
+
+def distance_between(a: NDArray[np.float64], b: NDArray[np.float64]) -> Any:
+    """Euclidean distance (...) between points (..., 2)."""
+    dx = a[..., 0] - b[..., 0]
+    dy = a[..., 1] - b[..., 1]
+    return np.sqrt(dx * dx + dy * dy)
+
+
+def sparse_reward(distance: Any, radius: float) -> Any:
+    """1 - distance inside the radius, 0 outside; same shape as `distance`."""
+    return np.where(distance <= radius, 1.0 - distance, 0.0)
+
+
+def check_action(action: Any, shape: tuple[int, ...]) -> NDArray[np.float64]:
+    """An action as a float64 array.
+
+    Raises:
+        ValueError: if the shape is not `shape` or an entry is not finite.
+    """
+    array = np.asarray(action, dtype=np.float64)
+    if array.shape != shape:
+        raise ValueError(f"action: expected shape {shape}, got {array.shape}")
+    if not np.isfinite(array).all():
+        raise ValueError(f"action: expected finite numbers, got {array.tolist()}")
+    return array
+
+
+class PointEnv(gym.Env):
+    """A point walks on the plane; the reward tells how near the goal is, the observation does not.
+
+    Description:
+        The point starts at (0, 0). The goal is the hidden task of the episode. Nothing in the
+        observation depends on it, so no policy, with memory or without, can know where it is
+        (see `CuedPointEnv` and `PointTrialEnv` for tasks with evidence to remember).
+
+    Action space:
+        Box(-1, 1, (2,), float32): the velocity. Clipped to [-1, 1], then scaled by 0.1 and added
+        to the position.
+
+    Observation space:
+        Box((2,), float32): the position (x, y), bounded by what the horizon allows.
+
+    Reward:
+        Minus the Euclidean distance to the goal after the move.
+
+    Start:
+        Position (0, 0) and a new goal from the sampler, unless one is fixed by `set_task` or given
+        for this episode by `reset(options={"goal": (x, y)})`.
+
+    End:
+        `truncated` after `horizon` steps. Never `terminated`.
+
+    Info:
+        "goal" (2,), "distance" (float).
+
+    Args:
+        goal_sampler: a name in `GOAL_SAMPLERS` ("semi_circle", "circle"), or a function of a NumPy
+            generator that returns (x, y).
+        horizon: steps in an episode.
+        render_mode: None, "rgb_array" (a picture with the path so far) or "ansi" (a line of text).
+
+    Version:
+        v0.
+    """
+
+    metadata: dict[str, Any] = {"render_modes": ["rgb_array", "ansi"], "render_fps": 10}
+    goal_radius: float | None = None
+
+    def __init__(
+        self,
+        goal_sampler: str | GoalSampler = "semi_circle",
+        horizon: int = 100,
+        render_mode: str | None = None,
+    ) -> None:
+        self.render_mode = check_render_mode(render_mode, self.metadata["render_modes"])
+        self.goal_sampler = find_goal_sampler(goal_sampler)
+        self.horizon = check_at_least(1, horizon=horizon)
+        self.action_space = gym.spaces.Box(-1.0, 1.0, (2,), np.float32)
+        self.observation_space = position_space(self.horizon)
+        self.position = np.zeros(2)
+        self.path = [self.position]
+        self.goal: NDArray[np.float64] | None = None
+        self._fixed_goal: NDArray[np.float64] | None = None
+        self._elapsed: int | None = None  # None: not reset yet, or the episode is over
+
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[NDArray[np.float32], dict[str, Any]]:
+        """Begins an episode.
+
+        Args:
+            seed: starts the env's generator anew; None goes on with the present one.
+            options: {"goal": (x, y)} sets the goal of this episode only.
+
+        Raises:
+            ValueError: if the goal does not have shape (2,).
+        """
+        super().reset(seed=seed)
+        if options and "goal" in options:
+            self.goal = check_goal(options["goal"])
+        elif self._fixed_goal is not None:
+            self.goal = self._fixed_goal.copy()
+        else:
+            self.goal = self.sample_task()
+        self.position = np.zeros(2)
+        self.path = [self.position]
+        self._elapsed = 0
+        return self._observation(), self._info()
+
+    def step(self, action: Any) -> tuple[NDArray[np.float32], float, bool, bool, dict[str, Any]]:
+        """Moves the point by one step.
+
+        Args:
+            action: velocity (2,), clipped to [-1, 1].
+
+        Raises:
+            ResetNeeded: before the first reset, and after the end of an episode.
+            ValueError: if the action does not have shape (2,) or is not finite.
+        """
+        if self._elapsed is None:
+            raise ResetNeeded("step: expected reset() first, the episode has ended or never begun")
+        self.position = move(self.position, check_action(action, (2,)))
+        self.path.append(self.position)
+        self._elapsed += 1
+        info = self._info()
+        observation, reward = self._observation(), self._reward(info["distance"])
+        truncated = self._elapsed >= self.horizon
+        if truncated:
+            self._elapsed = None
+        return observation, reward, False, truncated, info
+
+    def sample_task(self) -> NDArray[np.float64]:
+        """A goal (2,) from the sampler and the env's generator; the present one stays."""
+        return check_goal(self.goal_sampler(self.np_random))
+
+    def set_task(self, goal: Any) -> None:
+        """Fixes the goal (2,), now and at every later reset, until `reset_task`."""
+        self._fixed_goal = check_goal(goal)
+        self.goal = self._fixed_goal.copy()
+
+    def get_task(self) -> NDArray[np.float64]:
+        """The present goal (2,).
+
+        Raises:
+            ResetNeeded: if there is none yet.
+        """
+        if self.goal is None:
+            raise ResetNeeded(
+                "get_task: expected reset() or set_task() first, there is no goal yet"
+            )
+        return self.goal.copy()
+
+    def reset_task(self) -> NDArray[np.float64]:
+        """Lets go of a fixed goal and draws a new one, which is returned (2,)."""
+        self._fixed_goal = None
+        self.goal = self.sample_task()
+        return self.goal.copy()
+
+    def render(self) -> Any:
+        """The present state: an RGB array (400, 400, 3), a line of text, or None without a mode.
+
+        Raises:
+            ResetNeeded: before the first reset.
+        """
+        if self.render_mode is None:
+            return None
+        if self.goal is None:
+            raise ResetNeeded("render: expected reset() first, there is nothing to draw yet")
+        if self.render_mode == "ansi":
+            x, y = self.position
+            distance = distance_between(self.position, self.goal)
+            return (
+                f"step {len(self.path) - 1:3d} of {self.horizon}: at ({x:+.2f}, {y:+.2f}), goal "
+                f"({self.goal[0]:+.2f}, {self.goal[1]:+.2f}), distance {distance:.2f}"
+            )
+        from rnn_tutorial.envs.rendering import render_scene
+
+        return render_scene(np.array(self.path), self.goal, self.goal_radius)
+
+    def _observation(self) -> NDArray[np.float32]:
+        return self.position.astype(np.float32)
+
+    def _reward(self, distance: float) -> float:
+        return -distance
+
+    def _info(self) -> dict[str, Any]:
+        distance = float(distance_between(self.position, self.goal))  # type: ignore[arg-type]
+        return {"goal": self.get_task(), "distance": distance}
+
+
+class SparsePointEnv(PointEnv):
+    """A point env that pays only near the goal.
+
+    Description, action, observation, start, end:
+        As in `PointEnv`.
+
+    Reward:
+        1 minus the distance inside `goal_radius`, 0 outside.
+
+    Info:
+        "goal" (2,), "distance", and both rewards: "sparse_reward", "dense_reward" (floats).
+
+    Args:
+        goal_radius: radius of the disc that pays, in length units, in (0, 1].
+        goal_sampler, horizon, render_mode: as in `PointEnv`.
+
+    Version:
+        v0.
+    """
+
+    def __init__(
+        self,
+        goal_radius: float = 0.2,
+        goal_sampler: str | GoalSampler = "semi_circle",
+        horizon: int = 100,
+        render_mode: str | None = None,
+    ) -> None:
+        super().__init__(goal_sampler, horizon, render_mode)
+        self.goal_radius: float = check_radius(goal_radius)
+
+    def _reward(self, distance: float) -> float:
+        return float(sparse_reward(distance, self.goal_radius))
+
+    def _info(self) -> dict[str, Any]:
+        info = super()._info()
+        distance = info["distance"]
+        return {**info, "sparse_reward": self._reward(distance), "dense_reward": -distance}
+
+
+def position_space(horizon: int) -> gym.spaces.Box:
+    """The positions (2,) that a point can reach within the horizon, with one step to spare."""
+    reach = STEP_SIZE * (horizon + 1)
+    return gym.spaces.Box(-reach, reach, (2,), np.float32)
+
+
+def check_at_least(smallest: int, **setting: int) -> int:
+    """The value of one named setting, if it is large enough."""
+    ((name, value),) = setting.items()
+    if value < smallest:
+        raise ValueError(f"{name}: expected at least {smallest}, got {value}")
+    return value
+
+
+def check_radius(radius: float) -> float:
+    if not 0.0 < radius <= 1.0:
+        raise ValueError(f"goal_radius: expected a number in (0, 1], got {radius}")
+    return radius
+
+
+def check_render_mode(mode: str | None, known: list[str]) -> str | None:
+    if mode is not None and mode not in known:
+        raise ValueError(f"render_mode: expected None or one of {known}, got {mode!r}")
+    return mode
