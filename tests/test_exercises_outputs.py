@@ -4,7 +4,6 @@ import pytest
 import torch
 
 from rnn_tutorial.exercises.outputs import (
-    check_both_ends,
     check_chunks,
     check_corner_rule,
     check_last_real_output,
@@ -17,10 +16,6 @@ def envs(lengths):
 
 def last_real(output, lengths):
     return output[lengths - 1, envs(lengths)]
-
-
-def both_ends(output, hidden):
-    return torch.cat([output[-1, :, :hidden], output[0, :, hidden:]], dim=-1)
 
 
 def in_chunks(rnn, obs, chunk, carry=lambda h_n: h_n.detach()):
@@ -40,7 +35,6 @@ def corner(num_layers, bidirectional, packed, lengths):
     ("check", "solution"),
     [
         (check_last_real_output, last_real),
-        (check_both_ends, both_ends),
         (check_chunks, in_chunks),
         (check_corner_rule, corner),
     ],
@@ -61,14 +55,6 @@ def test_a_solution_is_right_and_an_untouched_stub_is_not_attempted(check, solut
         (check_last_real_output, lambda out, n: out[n - 1], "each env needs its own"),
         (check_last_real_output, lambda out, n: out.mean(0), "mean over time"),
         (check_last_real_output, lambda out, n: last_real(out, n)[:, :2], "expected shape"),
-        (check_both_ends, lambda out, h: out[-1], "backward direction's first step"),
-        (check_both_ends, lambda out, h: out[0], "forward direction's first step"),
-        (check_both_ends, lambda out, h: both_ends(out, h).roll(h, -1), "swapped"),
-        (
-            check_both_ends,
-            lambda out, h: torch.cat([out[0, :, :h], out[-1, :, h:]], -1),
-            "at its first step",
-        ),
         (check_chunks, lambda r, x, k: in_chunks(r, x, k, lambda h: None), "began at zero"),
         (
             check_chunks,

@@ -46,6 +46,7 @@ def execute(path: Path) -> None:
         timeout=300,
         kernel_name="python3",
         resources={"metadata": {"path": str(path.parent)}},
+        coalesce_streams=True,
         record_timing=False,
     )
     client.execute()
