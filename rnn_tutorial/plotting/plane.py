@@ -1,0 +1,95 @@
+"""Pictures of the plane: what the reward is everywhere, where goals lie, which ways were taken."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.image import AxesImage
+from numpy.typing import NDArray
+
+from rnn_tutorial.colours import BOUNDARY, OBSERVATION, REWARD
+from rnn_tutorial.envs.rendering import draw_goal, draw_path, set_plane
+
+# Dark purple where the reward is high, white where it is low.
+REWARD_MAP = LinearSegmentedColormap.from_list("reward", ["white", REWARD, "#5B2447"])
+
+__all__ = [
+    "REWARD_MAP",
+    "draw_goal",
+    "draw_goals",
+    "draw_path",
+    "draw_paths",
+    "draw_reward_map",
+    "grid_of_places",
+    "set_plane",
+]
+
+
+def grid_of_places(cells: int = 121, reach: float = 1.5) -> NDArray[np.float64]:
+    """Places on the plane as an array (cells, cells, 2): row by row upwards, x to the right."""
+    axis = np.linspace(-reach, reach, cells)
+    return np.stack(np.meshgrid(axis, axis), axis=-1)
+
+
+def draw_reward_map(
+    ax: Axes,
+    reward: Callable[[NDArray[np.float64]], Any],
+    limits: tuple[float, float] | None = None,
+    reach: float = 1.5,
+    label: str = "reward",
+) -> AxesImage:
+    """Draws the reward of every place as a heat map with its scale beside it.
+
+    Args:
+        ax: where to draw; becomes a square plane.
+        reward: takes places (rows, cols, 2) and returns their rewards (rows, cols).
+        limits: lowest and highest reward of the colours; by default those on the map.
+        reach: half the width of the plane.
+        label: what the scale measures.
+
+    Returns:
+        The image, for a shared scale.
+    """
+    low, high = limits or (None, None)
+    values = np.asarray(reward(grid_of_places(reach=reach)))
+    image = ax.imshow(
+        values,
+        origin="lower",
+        extent=(-reach, reach, -reach, reach),
+        cmap=REWARD_MAP,
+        vmin=low,
+        vmax=high,
+    )
+    set_plane(ax, reach)
+    ax.figure.colorbar(image, ax=ax, label=label, shrink=0.85)
+    return image
+
+
+def draw_goals(ax: Axes, goals: NDArray[np.float64], reach: float = 1.5) -> None:
+    """Draws goals (N, 2) as purple dots, and the start (0, 0) as a blue ring."""
+    set_plane(ax, reach)
+    ax.plot(goals[:, 0], goals[:, 1], ls="none", marker="o", ms=4, color=REWARD, alpha=0.5, mew=0)
+    ax.plot(0, 0, marker="o", ms=6, mfc="white", mec=OBSERVATION, ls="none")
+
+
+def draw_paths(
+    ax: Axes,
+    paths: Sequence[NDArray[np.float64]],
+    goal: NDArray[np.float64] | None = None,
+    radius: float | None = None,
+    colours: Sequence[str] = (OBSERVATION, BOUNDARY),
+    reach: float = 1.5,
+) -> None:
+    """Draws paths (T, 2) on one plane, with the goal (2,) and the disc that pays, if given.
+
+    The view widens when a path or the goal leaves it. Colours repeat when there are more paths.
+    """
+    points = [np.asarray(path, np.float64) for path in paths]
+    if goal is not None:
+        points.append(np.asarray(goal, np.float64)[None])
+        draw_goal(ax, np.asarray(goal, np.float64), radius)
+    set_plane(ax, max([reach, *(1.1 * float(np.abs(p).max()) for p in points)]))
+    for i, path in enumerate(points[: len(paths)]):
+        draw_path(ax, path, colours[i % len(colours)])

@@ -1,0 +1,75 @@
+"""The pictures of the plane and of the observation streams show the data that they are given."""
+
+import numpy as np
+import pytest
+
+from rnn_tutorial.envs.point import distance_between, sparse_reward
+from rnn_tutorial.plotting import figure
+from rnn_tutorial.plotting.plane import draw_goals, draw_paths, draw_reward_map, grid_of_places
+from rnn_tutorial.plotting.streams import OBSERVATION_NAMES, draw_stream
+
+GOAL = np.array((0.5, -1.0))
+
+
+def brightest(image):
+    """The place (x, y) of the highest reward on a map."""
+    values = image.get_array()
+    row, col = np.unravel_index(values.argmax(), values.shape)
+    left, right, bottom, top = image.get_extent()
+    return np.array(
+        (
+            left + (right - left) * (col + 0.5) / values.shape[1],
+            bottom + (top - bottom) * (row + 0.5) / values.shape[0],
+        )
+    )
+
+
+@pytest.mark.parametrize(
+    "reward",
+    [
+        lambda places: -distance_between(places, GOAL),
+        lambda places: sparse_reward(distance_between(places, GOAL), 0.3),
+    ],
+)
+def test_the_highest_reward_of_a_map_lies_on_its_goal(reward):
+    _, ax = figure()
+    np.testing.assert_allclose(brightest(draw_reward_map(ax, reward)), GOAL, atol=0.03)
+    assert ax.get_xlim() == (-1.5, 1.5)
+
+
+def test_limits_of_a_map_can_be_shared():
+    _, ax = figure()
+    image = draw_reward_map(ax, lambda places: places[..., 0], limits=(-2.0, 3.0))
+    assert image.get_clim() == (-2.0, 3.0)
+
+
+def test_places_go_right_and_up():
+    places = grid_of_places(5, reach=2.0)
+    np.testing.assert_array_equal(places[0, :, 0], [-2, -1, 0, 1, 2])
+    np.testing.assert_array_equal(places[:, 0, 1], [-2, -1, 0, 1, 2])
+
+
+def test_goals_and_paths_are_drawn_where_they_lie():
+    _, ax = figure()
+    goals = np.array([(1.0, 0.0), (0.0, 1.0)])
+    draw_goals(ax, goals)
+    np.testing.assert_array_equal(ax.lines[0].get_xydata(), goals)
+    _, ax = figure()
+    path = np.array([(0.0, 0.0), (0.1, 0.2), (3.0, 0.0)])
+    draw_paths(ax, [path, -path], GOAL, radius=0.2)
+    drawn = [line.get_xydata() for line in ax.lines]
+    assert any(np.array_equal(xy, path) for xy in drawn)
+    assert any(np.array_equal(xy, -path) for xy in drawn)
+    assert ax.get_xlim()[1] == pytest.approx(3.3)
+
+
+def test_a_stream_has_a_named_row_for_each_number_and_dashes_at_its_boundaries():
+    _, ax = figure()
+    names = OBSERVATION_NAMES["rnn_tutorial/CuedPoint-v0"]
+    stream = np.arange(35.0).reshape(7, 5)
+    image = draw_stream(ax, stream, names, boundaries=[3])
+    np.testing.assert_array_equal(image.get_array(), stream.T)
+    assert [label.get_text() for label in ax.get_yticklabels()] == list(names)
+    assert ax.lines[0].get_xdata()[0] == 2.5
+    with pytest.raises(ValueError, match=r"expected shape \(T, 2\), got \(7, 5\)"):
+        draw_stream(ax, stream, ("x", "y"))
