@@ -18,10 +18,10 @@ def draw_accuracy(accuracy: Mapping[str, np.ndarray], lengths: Sequence[int]) ->
         accuracy: name of the model -> accuracy per seed and length (S, K).
         lengths: the K lengths.
     """
-    fig, axes = figure(1, len(accuracy), size=(9, 3), sharey=True, squeeze=False)
+    fig, axes = figure(1, len(accuracy), size=(9.0, 3.0), sharey=True, squeeze=False)
     for ax, (name, seeds) in zip(axes.flat, accuracy.items(), strict=True):
         ax.axhline(0.5, color=BOUNDARY, lw=1)
-        ax.text(lengths[0], 0.45, "chance", fontsize=9, va="top")
+        ax.text(lengths[0], 0.43, "grey: chance", fontsize=9, va="top")
         ax.plot(lengths, seeds.T, color=HIDDEN, lw=0.9)
         ax.plot(lengths, np.median(seeds, axis=0), color=HIDDEN, lw=3, alpha=0.8)
         ax.set(title=name, xlabel="length of the sequence (steps)", ylim=(0.35, 1.05))
@@ -37,7 +37,7 @@ def draw_errors(errors: Mapping[str, Any], start: int) -> Figure:
         errors: name of what was kept -> mean absolute error at each step from `start` on (T,).
         start: the first step of the second run.
     """
-    fig, ax = figure(size=(9, 3))
+    fig, ax = figure(size=(9.0, 3.0))
     looks = [("-", HIDDEN), ("--", HIDDEN), (":", CELL), ("-.", GRADIENT)]
     for (name, error), (line, colour) in zip(errors.items(), looks, strict=False):
         ax.plot(np.arange(len(error)) + start, error, line, color=colour, lw=2.2, label=name)
@@ -57,7 +57,7 @@ def draw_influence(
         cut: the first step after a border, drawn as a dashed line before it.
     """
     rows = (len(norms) + 1) // 2
-    fig, axes = figure(rows, 2, size=(9, 1 + 1.6 * rows), sharex=True, sharey=True, squeeze=False)
+    fig, axes = figure(rows, 2, size=(9.0, 1 + 1.6 * rows), sharex=True, sharey=True, squeeze=False)
     for ax, (name, norm) in zip(axes.flat, norms.items(), strict=False):
         some = np.flatnonzero(norm > 0)
         if log:
@@ -83,7 +83,7 @@ def draw_last_steps(outputs: Mapping[str, Any], lengths: Sequence[int]) -> Figur
     """
     norms = {name: np.linalg.norm(np.asarray(o), axis=-1).T for name, o in outputs.items()}
     top = max(norm.max() for norm in norms.values())
-    fig, axes = figure(1, len(norms), size=(9, 2.9), sharey=True, squeeze=False)
+    fig, axes = figure(1, len(norms), size=(9.0, 2.9), sharey=True, squeeze=False)
     for ax, (name, norm) in zip(axes.flat, norms.items(), strict=True):
         steps = norm.shape[1]
         image = ax.imshow(norm, cmap="Oranges", vmin=0, vmax=top, aspect="auto")
@@ -108,7 +108,7 @@ def draw_agreement(
         table: name of the row -> for each column (equal, h_n right).
         columns: the columns' names.
     """
-    fig, ax = figure(size=(9, 0.8 + 0.4 * len(table)))
+    fig, ax = figure(size=(9.0, 0.8 + 0.4 * len(table)))
     for i, row in enumerate(table.values()):
         for j, (equal, right) in enumerate(row):
             grey = "white" if equal and right else "#E8E8E8" if right else "#BDBDBD"
