@@ -1,0 +1,241 @@
+"""The recurrent core: nn.RNN, nn.GRU or nn.LSTM that clears its state where an episode begins.
+
+State is explicit: functions take it and return it. It is a tensor (layers, N, H), or for the LSTM
+a pair of them, hidden state and cell state, as PyTorch's modules have it
+(https://docs.pytorch.org/docs/stable/generated/torch.nn.GRU.html). `reset[t]` is true where
+observation t begins an episode, so the state is cleared before step t.
+"""
+
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor, nn
+from torch.nn.functional import linear
+
+State = Tensor | tuple[Tensor, Tensor]
+
+CELLS: dict[str, type[nn.RNNBase]] = {"rnn": nn.RNN, "gru": nn.GRU, "lstm": nn.LSTM}
+
+
+def map_state(function: Callable[[Tensor], Tensor], state: State) -> State:
+    """The state with a function applied to each of its tensors."""
+    if isinstance(state, tuple):
+        return function(state[0]), function(state[1])
+    return function(state)
+
+
+def clear_state(state: State, reset: Bool[Tensor, " N"]) -> State:
+    """The state with zeros for the envs that `reset` names, in every tensor and every layer.
+
+    Uses `masked_fill`, not a product with a mask, so that a NaN of the past is cleared as well.
+    """
+    return map_state(lambda part: part.masked_fill(reset[None, :, None], 0.0), state)
+
+
+def rnn_layer(
+    x: Float[Tensor, "T N features"],
+    h: Float[Tensor, "N H"],
+    clear: Sequence[Tensor | None],
+    w_ih: Float[Tensor, "H features"],
+    w_hh: Float[Tensor, "H H"],
+    b_ih: Float[Tensor, " H"],
+    b_hh: Float[Tensor, " H"],
+) -> Float[Tensor, "T N H"]:
+    """One tanh RNN layer by its formula, with h cleared before step t where `clear[t]` (N, 1) says.
+
+    h' = tanh(W_ih x + b_ih + W_hh h + b_hh), as nn.RNN documents it.
+    """
+    hidden = []
+    for from_x, mask in zip(linear(x, w_ih, b_ih), clear, strict=True):
+        if mask is not None:
+            h = h.masked_fill(mask, 0.0)
+        h = torch.tanh(from_x + linear(h, w_hh, b_hh))
+        hidden.append(h)
+    return torch.stack(hidden)
+
+
+def gru_layer(
+    x: Float[Tensor, "T N features"],
+    h: Float[Tensor, "N H"],
+    clear: Sequence[Tensor | None],
+    w_ih: Float[Tensor, "H3 features"],
+    w_hh: Float[Tensor, "H3 H"],
+    b_ih: Float[Tensor, " H3"],
+    b_hh: Float[Tensor, " H3"],
+) -> Float[Tensor, "T N H"]:
+    """One GRU layer by its formula, with h cleared before step t where `clear[t]` (N, 1) says.
+
+    h' = (1 - z) n + z h with gates r, z = sigmoid(...) and n = tanh(x part + r * (h part)), as
+    nn.GRU documents it (weights stacked in the order r, z, n).
+    """
+    size = h.shape[-1]
+    x_rz, x_n = linear(x, w_ih, b_ih).split((2 * size, size), dim=-1)
+    hidden = []
+    for x_rz_t, x_n_t, mask in zip(x_rz, x_n, clear, strict=True):
+        if mask is not None:
+            h = h.masked_fill(mask, 0.0)
+        h_rz, h_n = linear(h, w_hh, b_hh).split((2 * size, size), dim=-1)
+        r, z = torch.sigmoid(x_rz_t + h_rz).chunk(2, dim=-1)
+        n = torch.tanh(torch.addcmul(x_n_t, r, h_n))
+        h = torch.lerp(n, h, z)
+        hidden.append(h)
+    return torch.stack(hidden)
+
+
+FORMULAS = {"rnn": rnn_layer, "gru": gru_layer}
+
+
+class MemorylessCore(nn.Module):
+    """The core taken out: a feed-forward layer with a recurrent core's interface.
+
+    Its state is an empty tensor (0, n, H), so that the code around it need not know.
+
+    Args:
+        input_size: features of each input.
+        hidden_size: H, features of the output.
+    """
+
+    def __init__(self, input_size: int, hidden_size: int) -> None:
+        super().__init__()
+        self.linear = nn.Linear(input_size, hidden_size)
+
+    def initial_state(self, n: int) -> State:
+        """An empty tensor (0, n, H)."""
+        return self.linear.weight.new_zeros(0, n, self.linear.out_features)
+
+    def step(
+        self, x: Float[Tensor, "N features"], state: State, reset: Tensor | None = None
+    ) -> tuple[Float[Tensor, "N H"], State]:
+        """tanh(W x + b), and the state as it came."""
+        return torch.tanh(self.linear(x)), state
+
+    def unroll(
+        self, x: Float[Tensor, "T N features"], state: State, reset: Tensor | None = None
+    ) -> tuple[Float[Tensor, "T N H"], State]:
+        """`step` at every time."""
+        return torch.tanh(self.linear(x)), state
+
+
+class RecurrentCore(nn.Module):
+    """A recurrent network over (T, N, features) with resets inside the sequence.
+
+    Args:
+        input_size: features of each input.
+        hidden_size: H, features of the output and of each layer's state.
+        num_layers: layers stacked.
+        cell: "rnn" (tanh), "gru" or "lstm".
+
+    Raises:
+        ValueError: for an unknown cell.
+    """
+
+    def __init__(
+        self, input_size: int, hidden_size: int, num_layers: int = 1, cell: str = "gru"
+    ) -> None:
+        super().__init__()
+        if cell not in CELLS:
+            known = ", ".join(map(repr, CELLS))
+            raise ValueError(f"cell: expected one of {known}, got {cell!r}")
+        self.cell = cell
+        self.rnn: nn.RNNBase = CELLS[cell](input_size, hidden_size, num_layers)  # type: ignore[arg-type]
+
+    def initial_state(self, n: int) -> State:
+        """Zeros (layers, n, H), for the LSTM a pair of them, on the parameters' device."""
+        zeros = next(self.parameters()).new_zeros(self.rnn.num_layers, n, self.rnn.hidden_size)
+        return (zeros, zeros.clone()) if self.cell == "lstm" else zeros
+
+    def step(
+        self,
+        x: Float[Tensor, "N features"],
+        state: State,
+        reset: Bool[Tensor, " N"] | None = None,
+    ) -> tuple[Float[Tensor, "N H"], State]:
+        """One step for N envs.
+
+        Args:
+            x: inputs (N, features).
+            state: as `initial_state` gives it.
+            reset: clears the state of these envs before the step; None clears none.
+
+        Returns:
+            The top layer's output (N, H) and the new state.
+        """
+        self.check_state(state, x.shape[0])
+        if reset is not None:
+            state = clear_state(state, reset)
+        output, state = self.rnn(x[None], state)
+        return output[0], state
+
+    def unroll(
+        self,
+        x: Float[Tensor, "T N features"],
+        state: State,
+        reset: Bool[Tensor, "T N"] | None = None,
+    ) -> tuple[Float[Tensor, "T N H"], State]:
+        """A whole sequence for N envs; equals T calls of `step`, forward and gradient.
+
+        Without a reset after the first step this is one call of the PyTorch module. With resets
+        it is one of two loops, whichever is the faster: PyTorch's module on the stretches between
+        resets (LSTM, and every cell on a GPU), or the cell's formula, step by step, with the
+        input's share computed for all times at once (RNN and GRU on a CPU).
+
+        Args:
+            x: inputs (T, N, features), T at least 1.
+            state: the state before the first step.
+            reset: clears the state of env n before step t where `reset[t, n]`; None clears none.
+
+        Returns:
+            The top layer's outputs (T, N, H) and the state after the last step.
+        """
+        self.check_state(state, x.shape[1])
+        if reset is None:
+            return self.rnn(x, state)
+        state = clear_state(state, reset[0])
+        resets_at = reset[1:].any(dim=1).tolist()
+        if not any(resets_at):
+            return self.rnn(x, state)
+        if self.cell in FORMULAS and not x.is_cuda and isinstance(state, Tensor):
+            clear = [
+                row[:, None] if any_reset else None
+                for row, any_reset in zip(reset[1:], resets_at, strict=True)
+            ]
+            return self._unroll_formula(x, state, [None, *clear])
+        return self._unroll_stretches(x, state, reset, resets_at)
+
+    def _unroll_formula(
+        self, x: Tensor, state: Tensor, clear: list[Tensor | None]
+    ) -> tuple[Tensor, Tensor]:
+        """Layer by layer, each with the cell's formula; `clear[t]` (N, 1) or None."""
+        formula, last = FORMULAS[self.cell], []
+        for weights, h in zip(self.rnn.all_weights, state, strict=True):
+            x = formula(x, h, clear, *weights)
+            last.append(x[-1])
+        return x, torch.stack(last)
+
+    def _unroll_stretches(
+        self, x: Tensor, state: State, reset: Tensor, resets_at: list[bool]
+    ) -> tuple[Tensor, State]:
+        """PyTorch's module on each stretch of time within which no env resets."""
+        cuts = [0, *(t for t, any_reset in enumerate(resets_at, start=1) if any_reset), len(x)]
+        outputs = []
+        for begin, end in pairwise(cuts):
+            output, state = self.rnn(x[begin:end], clear_state(state, reset[begin]))
+            outputs.append(output)
+        return torch.cat(outputs), state
+
+    def check_state(self, state: State, n: int) -> None:
+        """Raises a ValueError unless the state fits n envs and this core."""
+        expected = (self.rnn.num_layers, n, self.rnn.hidden_size)
+        parts = ("hidden", "cell") if self.cell == "lstm" else ("hidden",)
+        given = state if isinstance(state, tuple) else (state,)
+        if len(given) != len(parts):
+            form = "a pair (hidden, cell)" if len(parts) == 2 else "one tensor"
+            raise ValueError(f"state: expected {form} for cell {self.cell!r}, got {len(given)}")
+        for name, part in zip(parts, given, strict=True):
+            if tuple(part.shape) != expected:
+                raise ValueError(
+                    f"{name} state: expected shape (layers, N, H) = {expected}, "
+                    f"got {tuple(part.shape)}"
+                )
