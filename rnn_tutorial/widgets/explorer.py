@@ -62,7 +62,10 @@ class ShapeExplorer(LiveView):
         }
         for name in ("batched", "batch_first"):
             self.controls[name] = w.Checkbox(
-                value=getattr(start, name), description=name, indent=False, layout=row
+                value=getattr(start, name),
+                description=name,
+                indent=False,
+                layout=w.Layout(width="115px", margin="2px 0 2px 20px"),
             )
         for name, (label, low, high) in SLIDERS.items():
             value = getattr(start, name)
