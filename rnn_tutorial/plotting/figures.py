@@ -5,6 +5,7 @@ twice, and a canvas can be blitted (see :mod:`rnn_tutorial.widgets.live`).
 """
 
 import base64
+from collections.abc import Sequence
 from io import BytesIO
 from typing import Any
 
@@ -14,15 +15,11 @@ from IPython.display import display
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-HOUSE_STYLE = {
+HOUSE_STYLE: Any = {
     "font.size": 10,
     "axes.titlesize": 11,
-    "axes.labelsize": 10,
     "axes.spines.top": False,
     "axes.spines.right": False,
-    "axes.titlelocation": "left",
-    "lines.linewidth": 1.8,
-    "legend.frameon": False,
     "figure.facecolor": "white",
     "svg.hashsalt": "rnn_tutorial",
 }
@@ -30,7 +27,7 @@ DPI = 100
 
 
 def figure(
-    rows: int = 1, cols: int = 1, size: tuple[float, float] = (9.0, 3.2), **subplots: Any
+    rows: int = 1, cols: int = 1, size: Sequence[float | int] = (9.0, 3.2), **subplots: Any
 ) -> tuple[Figure, Any]:
     """A figure in the house style and its axes, as `plt.subplots` gives them but without pyplot.
 
@@ -44,7 +41,7 @@ def figure(
         The figure and one Axes, or an array of them.
     """
     with mpl.rc_context(HOUSE_STYLE):
-        fig = Figure(figsize=size, dpi=DPI, layout="constrained")
+        fig = Figure(figsize=(size[0], size[1]), dpi=DPI, layout="constrained")
         FigureCanvasAgg(fig)
         return fig, fig.subplots(rows, cols, **subplots)
 

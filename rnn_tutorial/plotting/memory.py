@@ -58,6 +58,7 @@ def draw_gaussian(ax: Axes, mean: Any, std: Any, names: Sequence[str], resets: A
     """
     means, stds = _as_2d(mean, "mean", "A"), _as_2d(std, "std", "A")
     steps = np.arange(len(means))
+    apart = _keep_apart(means[-1], float(np.ptp([means - stds, means + stds])))
     for i, name in enumerate(names):
         low, high = means[:, i] - stds[:, i], means[:, i] + stds[:, i]
         ax.fill_between(steps, low, high, color=ACTION, alpha=0.15, lw=0)
@@ -65,13 +66,20 @@ def draw_gaussian(ax: Axes, mean: Any, std: Any, names: Sequence[str], resets: A
         ax.annotate(
             name,
             (steps[-1], means[-1, i]),
-            xytext=(4, 0),
+            xytext=(4, apart[i]),
             textcoords="offset points",
             va="center",
             fontsize=9,
         )
     ax.set(xlabel="time (steps)", ylabel="action", xlim=(-0.5, len(means) - 0.5))
     mark_resets(ax, resets, len(means))
+
+
+def _keep_apart(ends: NDArray[np.float64], height: float) -> NDArray[np.float64]:
+    """Vertical offsets in points that keep the names at lines' ends from covering each other."""
+    if len(ends) < 2 or np.diff(np.sort(ends)).min() > 0.12 * height:
+        return np.zeros(len(ends))
+    return 12.0 * (ends.argsort(kind="stable").argsort() - (len(ends) - 1) / 2)
 
 
 def draw_probs(ax: Axes, probs: Any, names: Sequence[str], resets: Any = None) -> AxesImage:
