@@ -161,8 +161,11 @@ class RecurrentCore(nn.Module):
 
         Returns:
             The top layer's output (N, H) and the new state.
+
+        Raises:
+            ValueError: for inputs, a state or a reset of the wrong shape.
         """
-        self.check_state(state, x.shape[0])
+        self._check(x, state, reset, ("N",))
         if reset is not None:
             state = clear_state(state, reset)
         output, state = self.rnn(x[None], state)
@@ -188,8 +191,11 @@ class RecurrentCore(nn.Module):
 
         Returns:
             The top layer's outputs (T, N, H) and the state after the last step.
+
+        Raises:
+            ValueError: as `step`.
         """
-        self.check_state(state, x.shape[1])
+        self._check(x, state, reset, ("T", "N"))
         if reset is None:
             return self.rnn(x, state)
         state = clear_state(state, reset[0])
@@ -225,9 +231,15 @@ class RecurrentCore(nn.Module):
             outputs.append(output)
         return torch.cat(outputs), state
 
-    def check_state(self, state: State, n: int) -> None:
-        """Raises a ValueError unless the state fits n envs and this core."""
-        expected = (self.rnn.num_layers, n, self.rnn.hidden_size)
+    def _check(self, x: Tensor, state: State, reset: Tensor | None, axes: tuple[str, ...]) -> None:
+        """Raises a ValueError that says expected and got; `axes` stand before the features."""
+        lead, got = tuple(x.shape[:-1]), tuple(x.shape)
+        if len(lead) != len(axes) or got[-1] != self.rnn.input_size or 0 in lead:
+            form = ", ".join([*axes, str(self.rnn.input_size)])
+            raise ValueError(f"x: expected shape ({form}), none of them 0, got {got}")
+        if reset is not None and (reset.shape != lead or reset.dtype != torch.bool):
+            raise ValueError(f"reset: expected bool {lead}, got {reset.dtype} {tuple(reset.shape)}")
+        expected = (self.rnn.num_layers, lead[-1], self.rnn.hidden_size)
         parts = ("hidden", "cell") if self.cell == "lstm" else ("hidden",)
         given = state if isinstance(state, tuple) else (state,)
         if len(given) != len(parts):
