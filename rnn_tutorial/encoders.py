@@ -29,10 +29,11 @@ def make_encoder(
     if isinstance(encoder, nn.Module):
         return encoder, _count_features(encoder, obs_shape)
     flat = math.prod(obs_shape)
+    flatten = nn.Flatten() if obs_shape else nn.Unflatten(0, (-1, 1))  # a number has no axis yet
     if encoder == "none":
-        return nn.Flatten(), flat
+        return flatten, flat
     if encoder == "mlp":
-        return nn.Sequential(nn.Flatten(), nn.Linear(flat, size), nn.LeakyReLU()), size
+        return nn.Sequential(flatten, nn.Linear(flat, size), nn.LeakyReLU()), size
     if encoder == "conv":
         return _conv(obs_shape, size), size
     raise ValueError(f"encoder: expected 'none', 'mlp', 'conv' or a torch module, got {encoder!r}")
