@@ -79,7 +79,8 @@ def _keep_apart(ends: NDArray[np.float64], height: float) -> NDArray[np.float64]
     """Vertical offsets in points that keep the names at lines' ends from covering each other."""
     if len(ends) < 2 or np.diff(np.sort(ends)).min() > 0.12 * height:
         return np.zeros(len(ends))
-    return 12.0 * (ends.argsort(kind="stable").argsort() - (len(ends) - 1) / 2)
+    rank = ends.argsort(kind="stable").argsort().astype(np.float64)
+    return 12.0 * (rank - (len(ends) - 1) / 2)
 
 
 def draw_probs(ax: Axes, probs: Any, names: Sequence[str], resets: Any = None) -> AxesImage:

@@ -97,8 +97,7 @@ class LiveView(w.VBox):
             self.failure.value = ""
         except Exception as error:
             self.failure.value = (
-                f"<b>This view could not be drawn:</b> {type(error).__name__}: "
-                f"{escape(str(error))}"
+                f"<b>This view could not be drawn:</b> {type(error).__name__}: {escape(str(error))}"
             )
             raise
 
