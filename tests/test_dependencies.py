@@ -1,0 +1,78 @@
+"""Which room of the package may import which, and what importing it may load."""
+
+import ast
+import subprocess
+import sys
+from graphlib import TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+import rnn_tutorial
+
+ROOT = Path(rnn_tutorial.__file__).parent
+HEAVY = {"matplotlib", "ipywidgets", "IPython", "seaborn", "PIL"}
+CORE = {"colours", "envs", "recurrent", "encoders", "policy", "rollout", "buffer", "ppo", "doctor"}
+# Room -> the rooms it may import beside itself. The colours are constants that anybody may use.
+MAY_IMPORT = {
+    "colours": set(),
+    "envs": {"colours"},
+    "recurrent": set(),
+    "encoders": set(),
+    "policy": {"encoders", "recurrent"},
+    "rollout": {"envs", "policy", "recurrent"},
+    "buffer": {"envs", "policy", "recurrent", "rollout"},
+    "ppo": {"envs", "policy", "recurrent", "rollout", "buffer"},
+    "doctor": {"policy", "encoders", "recurrent"},
+    "exercises": CORE,
+    "plotting": CORE | {"exercises"},
+    "widgets": CORE | {"exercises", "plotting"},
+    "__init__": {"envs"},
+}
+FILES = sorted(ROOT.rglob("*.py"))
+
+
+def room_of(path):
+    return path.relative_to(ROOT).parts[0].removesuffix(".py")
+
+
+def imported_modules(tree):
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "relative imports hide which room is meant"
+            yield node.module
+            if node.module == "rnn_tutorial":
+                yield from (f"rnn_tutorial.{alias.name}" for alias in node.names)
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_room_imports_only_the_rooms_below_it(path):
+    room = room_of(path)
+    modules = [m.split(".") for m in imported_modules(ast.parse(path.read_text()))]
+    used = {parts[1] for parts in modules if parts[0] == "rnn_tutorial" and len(parts) > 1}
+    assert used - {room} <= MAY_IMPORT[room]
+
+
+def test_the_rule_has_no_circle():
+    TopologicalSorter(MAY_IMPORT).prepare()
+
+
+@pytest.mark.parametrize(
+    "modules",
+    [
+        ["rnn_tutorial"],
+        ["rnn_tutorial.policy", "rnn_tutorial.rollout", "rnn_tutorial.envs.oracle"],
+    ],
+    ids=" ".join,
+)
+def test_importing_loads_no_plotting_and_no_widgets(modules):
+    code = (
+        f"import sys; [__import__(name) for name in {modules}]; import gymnasium;"
+        "gymnasium.make('rnn_tutorial/PointTrial-v0').reset();"
+        "gymnasium.make_vec('rnn_tutorial/Point-v0', num_envs=2).reset();"
+        f"print(*sorted(set(sys.modules) & {HEAVY}))"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == ""
