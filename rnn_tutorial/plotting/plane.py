@@ -15,6 +15,8 @@ from rnn_tutorial.envs.rendering import draw_goal, draw_path, set_plane
 # Dark purple where the reward is high, white where it is low.
 REWARD_MAP = LinearSegmentedColormap.from_list("reward", ["white", REWARD, "#5B2447"])
 
+LEVELS = 24  # few enough to be told apart
+
 __all__ = [
     "REWARD_MAP",
     "draw_goal",
@@ -58,7 +60,8 @@ def draw_reward_map(
         values,
         origin="lower",
         extent=(-reach, reach, -reach, reach),
-        cmap=REWARD_MAP,
+        cmap=REWARD_MAP.resampled(LEVELS),
+        interpolation="nearest",
         vmin=low,
         vmax=high,
     )

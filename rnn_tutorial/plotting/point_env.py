@@ -1,0 +1,137 @@
+"""The figures of the notebook on the point envs: what is hidden, what is seen, what it is worth."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from rnn_tutorial.colours import ACTION, BOUNDARY, OBSERVATION, REWARD
+from rnn_tutorial.plotting.figures import figure
+from rnn_tutorial.plotting.plane import draw_goal, draw_path, draw_paths, draw_reward_map
+from rnn_tutorial.plotting.streams import OBSERVATION_NAMES, draw_stream
+
+Array = NDArray[Any]
+STYLES = ("-", "--", ":")
+
+
+def draw_rewards_on_one_path(
+    path: Array, goals: Mapping[str, Array], rewards: Mapping[str, Array]
+) -> Figure:
+    """One path (T + 1, 2), several goals (2,) by name, and the rewards (T,) under each."""
+    fig, axes = figure(1, 2, size=(9, 3.4), width_ratios=(1, 1.4))
+    draw_paths(axes[0], [path])
+    for (name, goal), style in zip(goals.items(), STYLES, strict=False):
+        draw_goal(axes[0], goal)
+        axes[0].lines[-1].set_zorder(6)  # the star above the dot at the end of the path
+        axes[0].text(goal[0] + 0.14, goal[1], name, va="center")
+        steps = len(rewards[name])
+        axes[1].plot(range(1, steps + 1), rewards[name], color=REWARD, ls=style)
+        axes[1].text(1.02 * steps, rewards[name][-1], name, va="center")
+    axes[0].set_title("one path, two possible goals", loc="left")
+    axes[1].set_title("two rewards", loc="left")
+    axes[1].set(xlabel="time (steps)", ylabel="reward", xlim=(0, 1.07 * steps))
+    return fig
+
+
+def draw_values(values: Mapping[str, Sequence[float]], notes: Mapping[str, tuple]) -> Figure:
+    """Values over an episode, a line for each name; `notes` says where (t, value) its text goes."""
+    fig, ax = figure(size=(9, 2.7))
+    for (name, value), style in zip(values.items(), STYLES, strict=False):
+        ax.plot(value, color=REWARD, ls=style)
+        ax.text(*notes[name], name, color=REWARD, va="bottom")
+        ax.axvline(len(value) - 0.5, color=BOUNDARY, ls="--", lw=1.2)
+    ax.set(xlabel="time (steps)", ylabel="value", xlim=(0, len(value)))
+    return fig
+
+
+def draw_buffers(buffers: Mapping[str, Array]) -> Figure:
+    """Positions (T, 2) as buffers of different types hold them, side by side."""
+    fig, axes = figure(1, len(buffers), size=(9, 3.2), sharey=True)
+    for ax, (name, buffer) in zip(axes, buffers.items(), strict=True):
+        draw_path(ax, buffer)
+        ax.plot(*buffer.T, ls="none", marker=".", color=OBSERVATION, ms=5)
+        ax.set(xlim=(-2.2, 0.4), ylim=(-0.2, 2.2), aspect="equal", xlabel="x", ylabel="y")
+        ax.set_title(f"{name}: {buffer.dtype}", loc="left")
+    return fig
+
+
+def draw_best_places(maps: Mapping[str, Array], places: Mapping[str, Array]) -> Figure:
+    """Maps (rows, cols) of the mean reward over goals, each with its best place (2,) crossed."""
+    fig, axes = figure(1, len(maps), size=(9, 3.6))
+    for ax, (name, values) in zip(axes, maps.items(), strict=True):
+        draw_reward_map(ax, np.array(values).__getitem__, label="mean reward over goals")
+        x, y = places[name]
+        ax.plot(x, y, marker="X", ms=11, color=OBSERVATION, mec="white")
+        ax.set_title(f"{name}: best place ({x:.1f}, {y:.1f})", loc="left")
+    return fig
+
+
+def draw_returns(returns: Mapping[str, Mapping[str, float]], bounds: Mapping[str, float]) -> Figure:
+    """Returns by env and policy as bars, the first policy in green, and a bound on the others."""
+    fig, axes = figure(1, len(returns), size=(9, 2.7))
+    for ax, (name, by_policy) in zip(axes, returns.items(), strict=True):
+        others = len(by_policy) - 1
+        ax.barh(list(by_policy), list(by_policy.values()), color=[ACTION] + [BOUNDARY] * others)
+        ax.axvline(bounds[name], color="black", lw=1.2, ls="--")
+        side = "right" if bounds[name] < 0 else "left"
+        ax.text(bounds[name], -0.65, " blind bound ", ha=side, fontsize=9)
+        ax.set(xlabel="mean return", ylim=(others + 0.6, -1.1))
+        ax.set_title(name, loc="left")
+    return fig
+
+
+def draw_cue(observations: Array, goal: Array) -> Figure:
+    """Observations (T, 5) of `CuedPoint` with the cue framed, over the goal (2,) to be held."""
+    fig, axes = figure(2, 1, size=(9, 3.5), sharex=True, height_ratios=(5, 2))
+    image = draw_stream(axes[0], observations, OBSERVATION_NAMES["rnn_tutorial/CuedPoint-v0"])
+    last = np.flatnonzero(observations[:, 4])[-1] + 0.5
+    frame = [-0.5, last, last, -0.5, -0.5], [1.5, 1.5, 4.5, 4.5, 1.5]
+    axes[0].plot(*frame, color=OBSERVATION, lw=3)
+    axes[0].text(last + 0.5, 3, "the cue: seen here only", color=OBSERVATION, va="center")
+    draw_stream(axes[1], np.tile(goal, (len(observations), 1)), ("goal x", "goal y"))
+    axes[0].set(xlabel="")
+    axes[0].set_title("what is observed", loc="left")
+    axes[1].set_title("what has to be held", loc="left")
+    fig.colorbar(image, ax=axes, label="value")
+    return fig
+
+
+def draw_trial(observations: Array, goal: Array, radius: float) -> Figure:
+    """Observations (T, 6) of a trial, and the path of each of its two episodes on the plane."""
+    fig, axes = figure(1, 2, size=(9, 3.2), width_ratios=(1.9, 1))
+    second = int(np.flatnonzero(observations[:, 5])[1])
+    names = OBSERVATION_NAMES["rnn_tutorial/PointTrial-v0"]
+    image = draw_stream(axes[0], observations, names, boundaries=[second])
+    fig.colorbar(image, ax=axes[0], label="value")
+    paths = [observations[:second, :2], observations[second:, :2]]
+    draw_paths(axes[1], paths, goal, radius, reach=1.35)
+    axes[1].text(-1.2, -0.7, "episode 0", color=OBSERVATION)
+    axes[1].text(-1.2, -1.0, "episode 1", color=BOUNDARY)
+    axes[0].set_title("what is observed in one trial", loc="left")
+    axes[1].set_title("both paths", loc="left")
+    return fig
+
+
+def draw_mean_rewards(
+    rewards: Mapping[str, Array], boundary: int, notes: Mapping[str, tuple]
+) -> Figure:
+    """Rewards (T, N), mean over N, a line for each name; `notes` says where its text goes."""
+    fig, ax = figure(size=(9, 2.7))
+    for (name, values), style in zip(rewards.items(), STYLES, strict=False):
+        ax.plot(values.mean(1), color=REWARD, ls=style)
+        ax.text(*notes[name], name, color=REWARD, va="bottom")
+        ax.set_xlim(0, len(values))
+    ax.axvline(boundary - 0.5, color=BOUNDARY, ls="--", lw=1.2)
+    ax.set(xlabel="time (steps)", ylabel="mean reward", ylim=(0, 0.9))
+    return fig
+
+
+def draw_pictures(pictures: Sequence[Array]) -> Figure:
+    """Rendered pictures (height, width, 3) side by side, without axes."""
+    fig, axes = figure(1, len(pictures), size=(3.7 * len(pictures), 3.7))
+    for ax, picture in zip(axes, pictures, strict=True):
+        ax.imshow(picture)
+        ax.set_axis_off()
+    return fig

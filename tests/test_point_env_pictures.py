@@ -1,0 +1,93 @@
+"""The figures of the point envs draw what they are given, and say so on their axes."""
+
+import gymnasium as gym
+import numpy as np
+
+import rnn_tutorial  # noqa: F401
+from rnn_tutorial.envs.oracle import oracle_action
+from rnn_tutorial.plotting.figures import pixels
+from rnn_tutorial.plotting.point_env import (
+    draw_best_places,
+    draw_buffers,
+    draw_cue,
+    draw_mean_rewards,
+    draw_pictures,
+    draw_returns,
+    draw_rewards_on_one_path,
+    draw_trial,
+    draw_values,
+)
+
+GOAL = np.array((0.6, 0.8))
+
+
+def texts(ax):
+    return [text.get_text().strip() for text in ax.texts]
+
+
+def stream(name, steps):
+    """Observations (steps, D) of the oracle."""
+    env = gym.make(f"rnn_tutorial/{name}-v0")
+    obs, seen = env.reset(options={"goal": GOAL})[0], []
+    for _ in range(steps):
+        seen.append(obs)
+        obs = env.step(oracle_action(obs[:2], GOAL).astype(np.float32))[0]
+    return np.array(seen)
+
+
+def test_each_goal_has_its_own_line_of_rewards():
+    rewards = {"A": np.linspace(-1, 0, 5), "B": np.linspace(-1, -2, 5)}
+    goals = {"A": GOAL, "B": -GOAL}
+    plane, curves = draw_rewards_on_one_path(np.zeros((6, 2)), goals, rewards).axes
+    assert texts(plane) == texts(curves) == ["A", "B"]
+    for line, values in zip(curves.lines, rewards.values(), strict=True):
+        np.testing.assert_array_equal(line.get_ydata(), values)
+
+
+def test_values_and_mean_rewards_are_named_on_their_lines():
+    (ax,) = draw_values({"one": [1.0, 2.0], "two": [0.0, 1.0]}, {"one": (0, 1), "two": (1, 0)}).axes
+    assert texts(ax) == ["one", "two"]
+    rewards = {"kept": np.array([[0.0, 1.0], [0.5, 0.5], [0.2, 0.4]])}
+    (ax,) = draw_mean_rewards(rewards, boundary=2, notes={"kept": (0, 0)}).axes
+    np.testing.assert_allclose(ax.lines[0].get_ydata(), [0.5, 0.5, 0.3])
+    assert ax.lines[1].get_xdata()[0] == 1.5
+
+
+def test_buffers_are_titled_by_their_type():
+    buffers = {"a": np.zeros((3, 2), np.int64), "b": np.zeros((3, 2), np.float32)}
+    titles = [ax.get_title(loc="left") for ax in draw_buffers(buffers).axes]
+    assert titles == ["a: int64", "b: float32"]
+
+
+def test_best_places_are_crossed_on_their_maps():
+    values = np.zeros((121, 121))
+    values[60, 100] = 1.0
+    ax = draw_best_places({"Map": values, "Same": values}, {"Map": GOAL, "Same": GOAL}).axes[0]
+    np.testing.assert_array_equal(ax.images[0].get_array(), values)
+    np.testing.assert_allclose(ax.lines[0].get_xydata()[0], GOAL)
+
+
+def test_returns_are_bars_with_their_bound():
+    returns = {"Point": {"oracle": -3.0, "blind": -90.0}, "Sparse": {"oracle": 9.0, "blind": 1.0}}
+    fig = draw_returns(returns, {"Point": -70.0, "Sparse": 2.0})
+    for ax, by_policy, bound in zip(fig.axes, returns.values(), (-70.0, 2.0), strict=True):
+        assert [bar.get_width() for bar in ax.patches] == list(by_policy.values())
+        assert ax.lines[0].get_xdata()[0] == bound
+
+
+def test_the_cue_is_framed_where_the_flag_is_one():
+    above, below, _ = draw_cue(stream("CuedPoint", 12), GOAL).axes
+    np.testing.assert_array_equal(above.lines[0].get_xdata(), [-0.5, 0.5, 0.5, -0.5, -0.5])
+    assert (below.images[0].get_array() == GOAL[:, None]).all()
+
+
+def test_a_trial_is_cut_at_its_second_episode():
+    left, plane, _ = draw_trial(stream("PointTrial", 60), GOAL, radius=0.3).axes
+    assert left.lines[0].get_xdata()[0] == 29.5
+    assert texts(plane) == ["episode 0", "episode 1"]
+
+
+def test_pictures_stand_side_by_side():
+    fig = draw_pictures([np.zeros((40, 40, 3), np.uint8), np.full((40, 40, 3), 255, np.uint8)])
+    assert len(fig.axes) == 2
+    assert pixels(fig).min() == 0
