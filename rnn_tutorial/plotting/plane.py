@@ -37,7 +37,7 @@ def grid_of_places(cells: int = 121, reach: float = 1.5) -> NDArray[np.float64]:
 
 def draw_reward_map(
     ax: Axes,
-    reward: Callable[[NDArray[np.float64]], Any],
+    reward: Callable[[NDArray[Any]], Any] | NDArray[Any],
     limits: tuple[float, float] | None = None,
     reach: float = 1.5,
     label: str = "reward",
@@ -46,7 +46,8 @@ def draw_reward_map(
 
     Args:
         ax: where to draw; becomes a square plane.
-        reward: takes places (rows, cols, 2) and returns their rewards (rows, cols).
+        reward: takes places (rows, cols, 2) and returns their rewards (rows, cols); or those
+            rewards, for `grid_of_places(reach=reach)`.
         limits: lowest and highest reward of the colours; by default those on the map.
         reach: half the width of the plane.
         label: what the scale measures.
@@ -55,7 +56,7 @@ def draw_reward_map(
         The image, for a shared scale.
     """
     low, high = limits or (None, None)
-    values = np.asarray(reward(grid_of_places(reach=reach)))
+    values = np.asarray(reward(grid_of_places(reach=reach)) if callable(reward) else reward)
     image = ax.imshow(
         values,
         origin="lower",
@@ -70,7 +71,7 @@ def draw_reward_map(
     return image
 
 
-def draw_goals(ax: Axes, goals: NDArray[np.float64], reach: float = 1.5) -> None:
+def draw_goals(ax: Axes, goals: NDArray[Any], reach: float = 1.5) -> None:
     """Draws goals (N, 2) as purple dots, and the start (0, 0) as a blue ring."""
     set_plane(ax, reach)
     ax.plot(goals[:, 0], goals[:, 1], ls="none", marker="o", ms=4, color=REWARD, alpha=0.5, mew=0)
@@ -79,8 +80,8 @@ def draw_goals(ax: Axes, goals: NDArray[np.float64], reach: float = 1.5) -> None
 
 def draw_paths(
     ax: Axes,
-    paths: Sequence[NDArray[np.float64]],
-    goal: NDArray[np.float64] | None = None,
+    paths: Sequence[NDArray[Any]],
+    goal: NDArray[Any] | None = None,
     radius: float | None = None,
     colours: Sequence[str] = (OBSERVATION, BOUNDARY),
     reach: float = 1.5,

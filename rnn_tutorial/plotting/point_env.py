@@ -61,7 +61,7 @@ def draw_best_places(maps: Mapping[str, Array], places: Mapping[str, Array]) -> 
     """Maps (rows, cols) of the mean reward over goals, each with its best place (2,) crossed."""
     fig, axes = figure(1, len(maps), size=(9, 3.6))
     for ax, (name, values) in zip(axes, maps.items(), strict=True):
-        draw_reward_map(ax, np.array(values).__getitem__, label="mean reward over goals")
+        draw_reward_map(ax, values, label="mean reward over goals")
         x, y = places[name]
         ax.plot(x, y, marker="X", ms=11, color=OBSERVATION, mec="white")
         ax.set_title(f"{name}: best place ({x:.1f}, {y:.1f})", loc="left")
