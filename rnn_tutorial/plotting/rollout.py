@@ -82,7 +82,7 @@ class RolloutPicture:
         if "goal" in rollout.info:
             goal = rollout.info["goal"][0, env]
             draw_goal(ax, goal, goal_radius)
-            places.append(goal)
+            places.append(np.abs(goal) + (goal_radius or 0.0))
         reach = max(1.35, *(1.1 * float(np.abs(place).max()) for place in places))
         set_plane(ax, reach)
         ax.set_title("path and goal")
