@@ -1,0 +1,111 @@
+"""The notebooks as they are committed: executed, clean, linked, with solutions that pass."""
+
+import ast
+import json
+import re
+from pathlib import Path
+
+import nbformat
+import pytest
+from execute import NOTEBOOKS, WIDGET_VIEW, clean
+
+PATHS = sorted(NOTEBOOKS.glob("*.ipynb"))
+LINK = re.compile(r"\]\(([^)#\s]*\.ipynb)?(#[^)\s]+)?\)")
+SOLUTION = re.compile(r"Solution</summary>\s*```python\n(.*?)```", re.DOTALL)
+
+
+def read(path: Path) -> nbformat.NotebookNode:
+    return nbformat.read(path, as_version=4)
+
+
+def code_cells(notebook):
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]
+
+
+def anchors(path: Path) -> set[str]:
+    """The anchors JupyterLab makes of a notebook's headings: dashes for spaces."""
+    prose = [cell.source for cell in read(path).cells if cell.cell_type == "markdown"]
+    headings = re.findall(r"^#{1,6} +(.+?)\s*$", "\n".join(prose), flags=re.MULTILINE)
+    return {"#" + re.sub(r"[`*]", "", heading).replace(" ", "-") for heading in headings}
+
+
+def exercises():
+    """(notebook, import cell, solution, check call) for each exercise of the series."""
+    found = []
+    for path in PATHS:
+        notebook = read(path)
+        imports = code_cells(notebook)[0].source
+        for before, cell in zip(notebook.cells, notebook.cells[1:], strict=False):
+            for solution in SOLUTION.findall(cell.source):
+                call = ast.unparse(ast.parse(before.source).body[-1])
+                found.append(pytest.param(imports, solution, call, id=f"{path.stem}-{call}"))
+    return found
+
+
+def test_the_whole_series_is_here():
+    assert [path.name[:2] for path in PATHS] == [f"{n:02d}" for n in range(len(PATHS))]
+    assert len(PATHS) >= 6
+
+
+@pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
+class TestStored:
+    def test_it_was_executed_in_order_from_a_fresh_kernel(self, path):
+        cells = code_cells(read(path))
+        assert [cell.execution_count for cell in cells] == list(range(1, len(cells) + 1))
+
+    def test_no_cell_failed_and_none_wrote_to_stderr(self, path):
+        for cell in code_cells(read(path)):
+            for output in cell.outputs:
+                tags = cell.metadata.get("tags", [])
+                assert output.output_type != "error" or "raises-exception" in tags
+                assert output.get("name") != "stderr", output
+
+    def test_it_holds_nothing_that_another_run_would_not_repeat(self, path):
+        notebook = read(path)
+        before = json.dumps(notebook, sort_keys=True)
+        clean(notebook)
+        assert json.dumps(notebook, sort_keys=True) == before
+        assert WIDGET_VIEW not in path.read_text(encoding="utf-8")
+
+    def test_each_picture_has_alt_text(self, path):
+        pictures = [
+            output
+            for cell in code_cells(read(path))
+            for output in cell.outputs
+            if "image/png" in output.get("data", {})
+        ]
+        assert pictures
+        for output in pictures:
+            assert len(output.metadata["image/png"]["alt"]) > 20
+
+    def test_it_is_below_a_megabyte(self, path):
+        assert path.stat().st_size < 1_000_000
+
+    def test_each_link_leads_somewhere(self, path):
+        for cell in read(path).cells:
+            if cell.cell_type != "markdown":
+                continue
+            for file, anchor in LINK.findall(cell.source):
+                target = NOTEBOOKS / file if file else path
+                assert target.exists(), f"{file} does not exist"
+                assert not anchor or anchor in anchors(target), f"{target.name} has no {anchor}"
+
+    def test_it_says_its_question_and_where_to_go_on(self, path):
+        first = read(path).cells[0].source
+        assert first.startswith("# ")
+        assert "question" in first.lower()
+
+
+def test_each_notebook_has_two_to_four_exercises():
+    for path in PATHS[1:]:
+        count = sum(path.stem in parameters.id for parameters in exercises())
+        assert 2 <= count <= 4, (path.name, count)
+
+
+@pytest.mark.parametrize(("imports", "solution", "call"), exercises())
+def test_each_folded_solution_passes_its_check(imports, solution, call):
+    names: dict[str, object] = {}
+    exec(imports, names)
+    exec(solution, names)
+    verdict = eval(call, names)
+    assert verdict.right, verdict

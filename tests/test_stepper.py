@@ -1,0 +1,111 @@
+"""The rollout stepper and the picture under it: every control moves the picture."""
+
+import gymnasium as gym
+import numpy as np
+import pytest
+
+from rnn_tutorial.plotting.figures import pixels
+from rnn_tutorial.plotting.rollout import RolloutPicture
+from rnn_tutorial.policy import RNNPolicy
+from rnn_tutorial.rollout import record
+from rnn_tutorial.widgets.stepper import ENVS, RolloutStepper, describe_branch, make_policy
+
+
+@pytest.fixture
+def stepper():
+    return RolloutStepper(seed=4)
+
+
+def test_time_moves_the_picture_and_returning_restores_it(stepper):
+    stepper.show_step(20)
+    before = stepper.image.value
+    stepper.forth.click()
+    assert stepper.time.value == 21
+    assert stepper.image.value != before
+    stepper.back.click()
+    assert stepper.image.value == before
+    assert stepper.failure.value == ""
+
+
+def test_a_step_beyond_the_ends_stays_at_the_end(stepper):
+    stepper.show_step(1000)
+    assert stepper.time.value == 99
+    stepper.forth.click()
+    assert stepper.time.value == 99
+    stepper.show_step(-5)
+    assert stepper.time.value == 0
+
+
+@pytest.mark.parametrize(
+    ("control", "value"),
+    [("policy", "amnesiac"), ("policy", "memoryless"), ("seed", 5), ("env", list(ENVS)[2])],
+)
+def test_every_choice_gives_another_rollout_and_picture(stepper, control, value):
+    picture, rollout = stepper.image.value, stepper.rollout
+    getattr(stepper, control).value = value
+    assert stepper.image.value != picture
+    assert stepper.rollout is not rollout
+    assert stepper.failure.value == ""
+
+
+@pytest.mark.parametrize("env_id", list(ENVS))
+@pytest.mark.parametrize("kind", ["recurrent", "amnesiac", "memoryless"])
+def test_every_combination_can_be_drawn_at_both_ends(env_id, kind):
+    stepper = RolloutStepper(env_id, kind)
+    for t in (0, stepper.time.max):
+        stepper.show_step(t)
+    assert len(stepper.rollout) == stepper.time.max + 1
+
+
+def test_the_amnesiac_has_the_weights_of_the_living_one_and_an_empty_memory():
+    living, amnesiac = RolloutStepper(seed=3), RolloutStepper(policy="amnesiac", seed=3)
+    assert np.array_equal(living.rollout.action[0], amnesiac.rollout.action[0])
+    assert not amnesiac.rollout.memory["hidden"].any()
+    assert living.rollout.memory["hidden"][1:].any()
+
+
+def test_a_policy_of_your_own_is_offered_for_its_env_only():
+    env_id = "rnn_tutorial/CuedPoint-v0"
+    own = make_policy(gym.make(env_id), "recurrent", 9)
+    stepper = RolloutStepper(env_id, "mine", policies={env_id: {"mine": own}})
+    assert "mine" in stepper.policy.options
+    stepper.env.value = "rnn_tutorial/Point-v0"
+    assert "mine" not in stepper.policy.options
+    assert stepper.policy.value == "recurrent"
+
+
+def test_a_failure_is_shown_above_the_picture_and_not_swallowed(stepper):
+    stepper.picture.rollout = None
+    with pytest.raises(TypeError):
+        stepper.show_step(3)
+    assert "could not be drawn" in stepper.failure.value
+
+
+def test_the_stored_view_holds_the_present_picture_and_its_alt_text(stepper):
+    data, metadata = stepper._repr_mimebundle_()
+    assert data["image/png"]
+    assert "seed 4, at step 49" in metadata["image/png"]["alt"]
+
+
+def test_the_picture_hides_the_future_and_only_that():
+    env = gym.make("CartPole-v1")
+    rollout = record(RNNPolicy(env.observation_space, env.action_space), env, 40, seed=0)
+    picture = RolloutPicture(rollout)
+    whole = pixels(picture.fig)
+    picture.set_time(5)
+    early = pixels(picture.fig)
+    assert (early != whole).any()
+    picture.set_time(39)
+    np.testing.assert_array_equal(pixels(picture.fig), whole)
+    with pytest.raises(IndexError, match="expected 0 to 39, got 40"):
+        picture.set_time(40)
+
+
+def test_the_branch_is_described_with_the_shapes_of_a_run():
+    env = gym.make("rnn_tutorial/CuedPoint-v0")
+    words = describe_branch(RNNPolicy(env.observation_space, env.action_space, cell="lstm"))
+    assert "observation (5,)" in words
+    assert "encoder (1, 128)" in words
+    assert "state (2, 1, 64)" in words
+    with pytest.raises(ValueError, match="expected one of"):
+        make_policy(env, "forgetful", 0)
