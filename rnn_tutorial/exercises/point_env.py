@@ -1,4 +1,4 @@
-"""Checks of the exercises on the point envs: rewards, resets, last observations, a memory by hand.
+"""Checks of the exercises on the point envs: resets, last observations, a memory by hand.
 
 Each check runs real envs on actions drawn from its own seed, so that its verdict never changes.
 """
@@ -12,60 +12,12 @@ from numpy.typing import NDArray
 
 import rnn_tutorial  # noqa: F401  (registers the envs)
 from rnn_tutorial.envs.oracle import oracle_action
-from rnn_tutorial.envs.point import PointEnv, SparsePointEnv
+from rnn_tutorial.envs.point import PointEnv
 from rnn_tutorial.exercises.verdict import Verdict, judge
 
 Array = NDArray[Any]
-RADIUS = 0.5
 LIMITS = (2, 3, 5)  # after how many steps the episodes of three envs end
 EPISODE = 30
-
-
-def check_both_rewards(answer: Callable[[Array, Array, float], Any]) -> Verdict:
-    """Checks a function that computes dense and sparse reward for many points.
-
-    Args:
-        answer: takes positions (N, 2), goals (N, 2) and the radius; returns (N, 2), the dense and
-            the sparse reward of each point.
-
-    Returns:
-        The verdict; expected values are what `SparsePointEnv` reports after walking there.
-    """
-    rng, env = np.random.default_rng(3), SparsePointEnv(goal_radius=RADIUS)
-    _, info = env.reset(seed=3)
-    positions, goals, rewards = [], [], []
-    for _ in range(24):
-        info = env.step(info["goal"] + rng.normal(0, 0.8, 2))[-1]
-        positions.append(env.position)
-        goals.append(info["goal"])
-        rewards.append((info["dense_reward"], info["sparse_reward"]))
-    position, goal = np.array(positions), np.array(goals)
-    d = np.linalg.norm(position - goal, axis=-1)
-    city, inside = np.abs(position - goal).sum(-1), d <= RADIUS
-
-    def both(dense: Array, sparse: Array) -> Array:
-        return np.stack((dense, sparse), axis=-1)
-
-    return judge(
-        lambda: answer(position.copy(), goal.copy(), RADIUS),
-        np.array(rewards),
-        axes=("point", "reward"),
-        mistakes={
-            "outside the radius the sparse reward is 0": both(-d, 1 - d),
-            "inside the radius the sparse reward is 1 - distance, not 1": both(-d, 1.0 * inside),
-            "inside the radius the sparse reward is 1 - distance, not minus it": both(
-                -d, np.where(inside, -d, 0.0)
-            ),
-            "the dense reward is minus the distance": both(d, np.where(inside, 1 - d, 0.0)),
-            "this is |dx| + |dy|, not the Euclidean distance": both(
-                -city, np.where(city <= RADIUS, 1 - city, 0.0)
-            ),
-            "the two rewards are swapped: dense comes first": both(
-                np.where(inside, 1 - d, 0.0), -d
-            ),
-        },
-        praise="equals what SparsePointEnv pays at 24 places, inside and outside the radius.",
-    )
 
 
 def check_reset_flags(answer: Callable[[Array, Array], Any]) -> Verdict:

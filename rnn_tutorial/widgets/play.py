@@ -71,7 +71,7 @@ class PlayPoint(LiveView):
                 options=[("1 step", 1), ("3 steps", 3), ("10 steps", 10)],
                 value=3,
                 description="per press",
-                style={"button_width": "74px", "description_width": "70px"},
+                style={"button_width": "86px", "description_width": "70px"},
             ),
         }
         self.buttons = {
@@ -83,11 +83,12 @@ class PlayPoint(LiveView):
         self._start_env()
         pad = w.GridBox(
             [self.buttons[name] for name in DIRECTIONS],
-            layout=w.Layout(grid_template_columns="repeat(3, 50px)", width="170px"),
+            layout=w.Layout(grid_template_columns="repeat(3, 50px)", grid_gap="2px", width="180px"),
         )
         ends = w.HBox([self.buttons["new goal"], self.buttons["reveal"]])
         aside = w.VBox([self.controls["env"], self.controls["repeat"], ends, self.status])
-        super().__init__([w.HBox([pad, aside])], self._picture, self._alt)
+        row = w.HBox([pad, aside], layout=w.Layout(align_items="flex-start"))
+        super().__init__([row], self._picture, self._alt)
         for name, (_, action) in DIRECTIONS.items():
             self.buttons[name].on_click(lambda _, action=action: self.press(action))
         self.buttons["new goal"].on_click(lambda _: self._new_game())
