@@ -4,16 +4,10 @@ import numpy as np
 import pytest
 
 from rnn_tutorial.exercises.point_env import (
-    check_both_rewards,
     check_cue_memory,
     check_reset_flags,
     check_true_next_obs,
 )
-
-
-def rewards(position, goal, radius, outside=0.0, norm=2):
-    d = np.linalg.norm(position - goal, ord=norm, axis=-1)
-    return np.stack((-d, np.where(d <= radius, 1 - d, outside)), axis=-1)
 
 
 def shifted(done):
@@ -39,7 +33,6 @@ def keep_first(obs, memory):
 @pytest.mark.parametrize(
     ("check", "solution"),
     [
-        (check_both_rewards, rewards),
         (check_reset_flags, lambda a, b: shifted(a | b)),
         (check_true_next_obs, true_next),
         (check_cue_memory, remember),
@@ -55,31 +48,6 @@ def test_a_solution_is_right_and_an_untouched_stub_is_not_attempted(check, solut
 @pytest.mark.parametrize(
     ("check", "wrong", "message"),
     [
-        (
-            check_both_rewards,
-            lambda p, g, r: np.stack((rewards(p, g, r)[:, 0], rewards(p, g, 9)[:, 1]), 1),
-            "outside the radius",
-        ),
-        (
-            check_both_rewards,
-            lambda p, g, r: np.stack(
-                (rewards(p, g, r)[:, 0], 1.0 * (rewards(p, g, r)[:, 1] > 0)), 1
-            ),
-            "not 1",
-        ),
-        (check_both_rewards, lambda p, g, r: rewards(p, g, r, norm=1), "Euclidean"),
-        (check_both_rewards, lambda p, g, r: rewards(p, g, r)[:, ::-1], "swapped"),
-        (
-            check_both_rewards,
-            lambda p, g, r: rewards(p, g, r) * (-1, 1),
-            "dense reward is minus",
-        ),
-        (
-            check_both_rewards,
-            lambda p, g, r: rewards(p, g, r) - (rewards(p, g, r) > 0),
-            "not minus it",
-        ),
-        (check_both_rewards, lambda p, g, r: rewards(p, g, r)[:, 0], "expected shape (24, 2)"),
         (check_reset_flags, lambda a, b: a | b, "off by one"),
         (check_reset_flags, lambda a, b: shifted(a), "truncated episodes end too"),
         (check_reset_flags, lambda a, b: shifted(b), "terminated episodes end too"),
