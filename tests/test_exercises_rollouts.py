@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from rnn_tutorial.exercises.rollouts import check_carry, check_episode_returns, check_reset_flags
+from rnn_tutorial.exercises.rollouts import check_carry, check_episode_returns
 
 
 def values_by_steps(policy, obs, reset):
@@ -15,15 +15,11 @@ def values_by_steps(policy, obs, reset):
     return torch.stack(values)
 
 
-def shifted(ends, first):
-    return np.vstack((np.full((1, ends.shape[1]), first), ends[:-1]))
-
-
 def totals(reward, reset):
     return np.add.reduceat(reward, np.flatnonzero(reset))
 
 
-@pytest.mark.parametrize("check", [check_carry, check_episode_returns, check_reset_flags])
+@pytest.mark.parametrize("check", [check_carry, check_episode_returns])
 def test_an_untouched_stub_is_not_attempted(check):
     assert check(lambda *_: None).status == "not attempted"
 
@@ -31,7 +27,6 @@ def test_an_untouched_stub_is_not_attempted(check):
 @pytest.mark.parametrize(
     ("check", "answer"),
     [
-        (check_reset_flags, lambda terminated, truncated: shifted(terminated | truncated, True)),
         (check_episode_returns, totals),
         (check_carry, values_by_steps),
     ],
@@ -43,10 +38,6 @@ def test_right_answers_are_right(check, answer):
 @pytest.mark.parametrize(
     ("check", "answer", "words"),
     [
-        (check_reset_flags, lambda a, b: a | b, "off by one"),
-        (check_reset_flags, lambda a, b: shifted(a, True), "only terminated"),
-        (check_reset_flags, lambda a, b: shifted(a | b, False), "first observation"),
-        (check_reset_flags, lambda a, b: a, "first differs at time 0"),
         (
             check_episode_returns,
             lambda r, f: [r[:4].sum(), r[4:6].sum(), r[6:].sum()],

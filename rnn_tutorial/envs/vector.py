@@ -180,7 +180,7 @@ class PointVectorEnv(VectorEnv):
         """Gymnasium's form of a vector env's info: each entry with a mask of where it is valid."""
         info: dict[str, Any] = {}
         for name, value in values.items():
-            info[name], info["_" + name] = value, self._all
+            info[name], info["_" + name] = value, self._all.copy()
         return info
 
 

@@ -1,4 +1,4 @@
-"""Checks on rollouts: where episodes begin, what they returned, and a state carried through."""
+"""Checks on rollouts: what episodes returned, and a state carried through."""
 
 from collections.abc import Callable
 from typing import Any
@@ -10,42 +10,6 @@ import torch
 from rnn_tutorial.exercises.verdict import Verdict, judge
 from rnn_tutorial.policy import RNNPolicy
 from rnn_tutorial.recurrent import clear_state
-
-
-def _ends() -> tuple[np.ndarray, np.ndarray]:
-    """terminated and truncated (12, 3), some of each, none at the same place."""
-    rng = np.random.default_rng(4)
-    terminated = rng.random((12, 3)) < 0.2
-    truncated = (rng.random((12, 3)) < 0.2) & ~terminated
-    return terminated, truncated
-
-
-def check_reset_flags(answer: Callable[[Any, Any], Any]) -> Verdict:
-    """Judges `answer(terminated_tn, truncated_tn) -> reset_tn`; time 0 begins an episode."""
-    terminated, truncated = _ends()
-    ends = terminated | truncated
-    expected = np.zeros_like(ends)
-    for env in range(ends.shape[1]):
-        begins = True
-        for t in range(len(ends)):
-            expected[t, env] = begins
-            begins = ends[t, env]
-    only_terminated = np.vstack((np.ones((1, 3), bool), terminated[:-1]))
-    late_first = expected.copy()
-    late_first[0] = False
-    return judge(
-        lambda: answer(terminated.copy(), truncated.copy()),
-        expected,
-        axes=("time", "env"),
-        mistakes={
-            "reset[t] is the end at step t itself, off by one": ends,
-            "only terminated counted; a truncated episode is followed by a new one too": (
-                only_terminated
-            ),
-            "the first observation of the rollout begins an episode as well": late_first,
-        },
-        praise="each flag stands on the first observation of an episode.",
-    )
 
 
 def check_episode_returns(answer: Callable[[Any, Any], Any]) -> Verdict:

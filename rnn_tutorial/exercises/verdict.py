@@ -39,7 +39,9 @@ class Verdict:
         return f'<div class="alert alert-{kind}">{text}</div>'
 
 
-NOT_ATTEMPTED = Verdict("not attempted", "write your answer in the stub above, then run this again.")
+NOT_ATTEMPTED = Verdict(
+    "not attempted", "write your answer in the stub above, then run this again."
+)
 
 
 def judge(
