@@ -6,7 +6,6 @@ import pytest
 import torch
 
 from rnn_tutorial.exercises.recurrent_policy import (
-    check_bootstrap,
     check_fold,
     check_joint_log_prob,
     check_step_loop,
@@ -44,18 +43,12 @@ def density(mean, std, action):
     return torch.distributions.Normal(mean, std).log_prob(action)
 
 
-def bootstrap(policy, obs, state, next_obs):
-    _, state = policy.unroll(obs, state)
-    return policy.step(next_obs, state)[0].value
-
-
 @pytest.mark.parametrize(
     ("check", "solution"),
     [
         (check_step_loop, stepped),
         (check_fold, fold),
         (check_joint_log_prob, log_prob),
-        (check_bootstrap, bootstrap),
     ],
 )
 def test_a_solution_is_right_and_an_untouched_stub_is_not_attempted(check, solution):
@@ -98,15 +91,6 @@ def test_a_solution_is_right_and_an_untouched_stub_is_not_attempted(check, solut
             check_joint_log_prob,
             lambda m, s, a: density(m, s, a).exp().sum(-1).log(),
             "sum of densities",
-        ),
-        (check_bootstrap, lambda p, x, s, y: p.step(y, s)[0].value, "before the rollout"),
-        (check_bootstrap, lambda p, x, s, y: p.step(y, 0 * s)[0].value, "a zero state"),
-        (check_bootstrap, lambda p, x, s, y: p.unroll(x, s)[0].value[-1], "last observation"),
-        (check_bootstrap, lambda p, x, s, y: bootstrap(p, x[:-1], s, y), "before the last step"),
-        (
-            check_bootstrap,
-            lambda p, x, s, y: bootstrap(p, torch.cat((x, y[None])), s, y),
-            "read twice",
         ),
     ],
 )

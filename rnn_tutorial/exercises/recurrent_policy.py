@@ -1,4 +1,4 @@
-"""Checks of the exercises on the recurrent policy: resets, encoders, log-probabilities, V(s').
+"""Checks of the exercises on the recurrent policy: resets, encoders, log-probabilities.
 
 Each check builds a small random policy and data from its own seed, so that its verdict never
 changes.
@@ -21,7 +21,7 @@ T, N, D = 9, 3, 4
 
 
 def _policy_and_data() -> tuple[RNNPolicy, Tensor, Tensor]:
-    """A seeded GRU policy without gradients, observations (T + 1, N, D) and a state (2, N, 8)."""
+    """A seeded GRU policy without gradients, observations (T, N, D) and a state (2, N, 8)."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(11)
         policy = RNNPolicy(
@@ -30,7 +30,7 @@ def _policy_and_data() -> tuple[RNNPolicy, Tensor, Tensor]:
             hidden_size=8,
             encoder_size=16,
         ).requires_grad_(False)
-        return policy, 2 * torch.randn(T + 1, N, D), torch.randn(2, N, 8).tanh()
+        return policy, 2 * torch.randn(T, N, D), torch.randn(2, N, 8).tanh()
 
 
 def check_step_loop(answer: Callable[[RNNPolicy, Tensor, Tensor, Tensor], Any]) -> Verdict:
@@ -44,7 +44,6 @@ def check_step_loop(answer: Callable[[RNNPolicy, Tensor, Tensor, Tensor], Any]) 
         The verdict; expected values come from running every episode alone, as one sequence.
     """
     policy, obs, state = _policy_and_data()
-    obs = obs[:T]
     reset = torch.zeros(T, N, dtype=torch.bool)
     reset[3, 0] = reset[5, 1] = reset[6, 0] = reset[0, 2] = True
 
@@ -154,44 +153,4 @@ def check_joint_log_prob(answer: Callable[[Tensor, Tensor, Tensor], Any]) -> Ver
             ).log_prob(action),
         },
         praise="equals a two-dimensional normal with a diagonal covariance.",
-    )
-
-
-def check_bootstrap(answer: Callable[[RNNPolicy, Tensor, Tensor, Tensor], Any]) -> Verdict:
-    """Checks the value of what comes after a rollout, V(s').
-
-    Args:
-        answer: takes a policy, `obs_tnd` (T, N, D) of a rollout without resets, the `state` before
-            it and `next_obs_nd` (N, D), returns the values (N,) of the next observations.
-
-    Returns:
-        The verdict; expected values come from one sequence with the next observation appended.
-    """
-    policy, obs, state = _policy_and_data()
-    rollout, next_obs = obs[:T], obs[T]
-    _, before_last = policy.unroll(rollout[:-1], state)
-    output, after = policy.unroll(rollout, state)
-    _, twice = policy.step(next_obs, after)
-
-    def value(of: Tensor, start: Any) -> Tensor:
-        return policy.step(of, start)[0].value
-
-    return judge(
-        lambda: answer(policy, rollout.clone(), state.clone(), next_obs.clone()),
-        policy.unroll(obs, state)[0].value[-1],
-        axes=("env",),
-        mistakes={
-            "the state is the one before the rollout: take the one after its last step": value(
-                next_obs, state
-            ),
-            "a zero state: the episode goes on, so its memory does": value(
-                next_obs, policy.initial_state(N)
-            ),
-            "this is V of the rollout's last observation, not of the next one": output.value[-1],
-            "the state before the last step: it has not seen the last observation": value(
-                next_obs, before_last
-            ),
-            "the next observation was read twice": value(next_obs, twice),
-        },
-        praise="equals one sequence that is a step longer.",
     )

@@ -7,6 +7,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch, Rectangle
+from matplotlib.ticker import MaxNLocator
 
 from rnn_tutorial.colours import ACTION, BOUNDARY, HIDDEN, OBSERVATION, REWARD
 from rnn_tutorial.plotting.figures import figure
@@ -67,12 +68,19 @@ def draw_answers(runs: Mapping[str, Any], limit: float) -> Figure:
             )
         bottom.set(xlabel="time (steps)", xlim=(-0.5, len(means) - 0.5))
         bottom.margins(y=0.15)
+        bottom.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes[1, 0].set_ylabel("mean of the action")
     fig.colorbar(image, ax=axes[0], label="hidden state")
     return fig
 
 
-def draw_memories(runs: Mapping[str, Any], units: list[str], resets: Any, limit: float) -> Figure:
+def draw_memories(
+    runs: Mapping[str, Any],
+    units: list[str],
+    resets: Any,
+    limit: float = 1.5,
+    label: str = "hidden state",
+) -> Figure:
     """The same few hidden units under several conditions, side by side.
 
     Args:
@@ -80,13 +88,14 @@ def draw_memories(runs: Mapping[str, Any], units: list[str], resets: Any, limit:
         units: H names.
         resets: (T,), true where an observation begins an episode.
         limit: where the colours end.
+        label: of the colour bar.
     """
     fig, axes = figure(1, len(runs), size=(9.0, 2.5), sharey=True, squeeze=False)
     for ax, (name, hidden) in zip(axes.flat, runs.items(), strict=True):
         image = draw_hidden(ax, hidden, resets, limit)
         ax.set(title=name, ylabel="", xticks=np.flatnonzero(resets))
         ax.set_yticks(range(len(units)), units)
-    fig.colorbar(image, ax=axes, label="hidden state")
+    fig.colorbar(image, ax=axes, label=label)
     return fig
 
 
