@@ -162,8 +162,8 @@ def record(
                     "value": output.value.cpu().numpy(),
                     "reward": np.array(reward),
                     "reset": reset,
-                    "terminated": terminated,
-                    "truncated": truncated,
+                    "terminated": np.array(terminated),
+                    "truncated": np.array(truncated),
                     "valid": valid,
                     "distribution": _arrays(distribution_parameters(output.distribution)),
                     "memory": _named(memory),
@@ -225,7 +225,7 @@ def _arrays(tensors: dict[str, torch.Tensor]) -> dict[str, Array]:
 def _numbers(info: dict[str, Any], n: int) -> dict[str, Array]:
     """Of an info, the entries that are a number or an array of numbers for each env."""
     arrays = {k: v for k, v in info.items() if isinstance(v, np.ndarray) and not k.startswith("_")}
-    return {k: v for k, v in arrays.items() if v.dtype != object and len(v) == n}
+    return {k: v for k, v in arrays.items() if v.dtype.kind in "biuf" and v.shape[:1] == (n,)}
 
 
 def _stack(steps: list[dict[str, Any]]) -> dict[str, Any]:

@@ -294,6 +294,29 @@ def test_an_env_of_somebody_else_with_discrete_actions(make):
     assert_replays(policy, rollout, policy.initial_state(n))
 
 
+class Careless(gym.vector.VectorWrapper):
+    """Hands out the same buffers again and again, and infos of every form."""
+
+    def __init__(self, env):
+        super().__init__(env)
+        self.buffers = [np.zeros(env.num_envs, dtype) for dtype in (float, bool, bool)]
+
+    def step(self, actions):
+        observation, *rest, info = self.env.step(actions)
+        for buffer, values in zip(self.buffers, rest, strict=True):
+            buffer[:] = values
+        odd = {"note": np.array(["a"] * 3), "count": np.array(3), "list": [1, 2, 3]}
+        return observation, *self.buffers, {**info, **odd}
+
+
+def test_a_careless_env_is_recorded_like_a_careful_one():
+    env = make_vec()
+    policy = make_policy(env)
+    careless = record(policy, Careless(make_vec()), 12, seed=0)
+    assert_equal(careless, record(policy, env, 12, seed=0))
+    assert careless.info.keys() == {"goal", "distance"}
+
+
 class Broken(gym.Env):
     """Sees NaN from its second observation on."""
 
