@@ -106,7 +106,7 @@ def record(
     """Runs a policy for `num_steps` steps; envs that end an episode begin the next one.
 
     Args:
-        policy: the policy; used in evaluation, without a graph.
+        policy: the policy; run without a graph, in the train or eval mode that it is in.
         env: a gymnasium env, recorded with N = 1, or a vector env whose autoreset mode is
             SAME_STEP or NEXT_STEP.
         num_steps: T, at least 1.

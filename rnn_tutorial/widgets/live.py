@@ -92,14 +92,21 @@ class LiveView(w.VBox):
 
     def refresh(self, _change: object = None) -> None:
         """Draws the present settings; usable as an observer of any control."""
+        self.attempt(self._show)
+
+    def attempt(self, action: Callable[[], None]) -> None:
+        """Runs an action; if it fails, says so above the picture before the error goes on."""
         try:
-            self.image.value = self._draw()
+            action()
             self.failure.value = ""
         except Exception as error:
             self.failure.value = (
                 f"<b>This view could not be drawn:</b> {type(error).__name__}: {escape(str(error))}"
             )
             raise
+
+    def _show(self) -> None:
+        self.image.value = self._draw()
 
     def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         png = encode_png(

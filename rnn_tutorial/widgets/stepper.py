@@ -114,18 +114,24 @@ class RolloutStepper(LiveView):
             self.refresh()
 
     def _on_env(self, _change: object) -> None:
-        chosen, self._loading = self.policy.value, True
-        self.policy.options = self._choices()
-        self.policy.value = chosen if chosen in self.policy.options else POLICIES[0]
+        chosen, choices = self.policy.value, self._choices()
+        self._loading = True
+        self.policy.options = choices
+        self.policy.value = chosen if chosen in choices else POLICIES[0]
+        self._loading = False
         self._on_choice(None)
 
     def _on_choice(self, _change: object) -> None:
+        if not self._loading:
+            self.attempt(self._load_and_show)
+
+    def _load_and_show(self) -> None:
         self._loading = True
         try:
             self._load()
         finally:
             self._loading = False
-        self.refresh()
+        self._show()
 
     def _load(self) -> None:
         """Records a rollout of the present choice, and draws its picture."""

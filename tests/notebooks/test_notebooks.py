@@ -4,7 +4,6 @@ import ast
 import json
 import re
 from pathlib import Path
-from urllib.parse import unquote
 
 import nbformat
 import pytest
@@ -91,7 +90,7 @@ class TestStored:
             for file, anchor in LINK.findall(cell.source):
                 target = NOTEBOOKS / file if file else path
                 assert target.exists(), f"{file} does not exist"
-                assert not anchor or unquote(anchor) in anchors(target), (
+                assert not anchor or anchor in anchors(target), (
                     f"{target.name} has no {anchor}"
                 )
 

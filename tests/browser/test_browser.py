@@ -1,0 +1,152 @@
+"""Every notebook, run in a real JupyterLab; its widgets moved, their pictures watched.
+
+Skipped where there is no Chromium, unless REQUIRE_BROWSER is set, as CI does. With
+SCREENSHOTS=folder each view is photographed after it was moved.
+"""
+
+import os
+import shutil
+import time
+from pathlib import Path
+
+import pytest
+from lab import NoBrowser, open_and_run, open_browser, serve
+
+NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
+VIEW = ".jp-OutputArea-output:has(.rnn-widget-failure)"
+PICTURE = "img.widget-image"
+
+pytestmark = pytest.mark.xdist_group("browser")
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory):
+    """Opens a notebook of the series by the start of its name, run from top to bottom."""
+    root, home = tmp_path_factory.mktemp("series"), tmp_path_factory.mktemp("jupyter")
+    shutil.copytree(NOTEBOOKS, root / "notebooks")
+    pages = []
+
+    try:
+        with open_browser() as browser, serve(root, home) as address:
+
+            def run(start):
+                (path,) = NOTEBOOKS.glob(f"{start}*.ipynb")
+                page = open_and_run(browser, address.format(f"notebooks/{path.name}"))
+                pages.append(page)
+                return page
+
+            yield run
+    except NoBrowser as missing:
+        if os.environ.get("REQUIRE_BROWSER"):
+            raise
+        pytest.skip(str(missing))
+
+
+class View:
+    """The first live view of a page."""
+
+    def __init__(self, page):
+        self.page = page
+        # The notebook renders only what is near the screen, so the cell is looked for by its code.
+        self.output = page.locator(VIEW).first
+        scroll_to_view(page)
+        self.picture = self.output.locator(PICTURE).first
+        self.picture.wait_for()
+
+    def source(self):
+        return self.picture.get_attribute("src")
+
+    def moves(self, action, seconds=20):
+        """Does something and waits until the picture is another one."""
+        before = self.source()
+        action()
+        end = time.monotonic() + seconds
+        while self.source() == before:
+            assert time.monotonic() < end, "the picture did not change"
+            self.page.wait_for_timeout(50)
+        self.no_failure()
+
+    def no_failure(self):
+        for text in self.page.locator(".rnn-widget-failure").all_inner_texts():
+            assert not text.strip(), text
+
+    def slide(self, label, presses=1):
+        """Moves the slider with this label by the right arrow key."""
+        handle = self.output.locator(f".widget-slider:has-text('{label}') .noUi-handle").first
+        handle.focus()
+        for _ in range(presses):
+            self.page.keyboard.press("ArrowRight")
+
+    def choose(self, label, option):
+        dropdown = self.output.locator(f".widget-dropdown:has-text('{label}') select").first
+        dropdown.select_option(label=option, timeout=5_000)
+
+    def click(self, selector):
+        self.output.locator(selector).first.click()
+
+    def photograph(self, name):
+        if folder := os.environ.get("SCREENSHOTS"):
+            self.page.wait_for_timeout(500)
+            Path(folder).mkdir(parents=True, exist_ok=True)
+            self.output.scroll_into_view_if_needed()
+            self.page.screenshot(path=str(Path(folder) / f"{name}.png"))
+
+
+def scroll_to_view(page):
+    """Scrolls to the first cell whose stored output is a view."""
+    page.evaluate(
+        """() => {
+          const notebook = window.jupyterapp.shell.currentWidget.content;
+          const index = notebook.widgets.findIndex(cell => cell.model.type === 'code'
+            && cell.model.outputs.toJSON().some(output => output.data
+              && 'application/vnd.jupyter.widget-view+json' in output.data));
+          notebook.activeCellIndex = index;
+          notebook.scrollToItem(index, 'center');
+        }"""
+    )
+    page.wait_for_selector(VIEW)
+
+
+def test_00_the_self_test_follows_its_slider(lab):
+    view = View(lab("00"))
+    view.moves(lambda: view.slide("move me", 3))
+    view.photograph("00_self_test")
+
+
+def test_01_the_explorer_follows_every_kind_of_control(lab):
+    view = View(lab("01"))
+    view.moves(lambda: view.choose("cell", "LSTM"))
+    view.moves(lambda: view.slide("layers"))
+    view.moves(lambda: view.click("input[type=checkbox]"))
+    view.photograph("01_explorer")
+
+
+def test_02_the_explorer_highlights(lab):
+    view = View(lab("02"))
+    view.moves(lambda: view.click("button:has-text('h_n')"))
+    view.moves(lambda: view.slide("layers"))
+    view.photograph("02_explorer")
+
+
+def test_03_runs(lab):
+    lab("03")
+
+
+def test_04_the_point_is_played_to_its_end(lab):
+    view = View(lab("04"))
+    view.moves(lambda: view.click("button[title=up]"))
+    view.moves(lambda: view.click("button:has-text('reveal')"))
+    view.photograph("04_play")
+
+
+def test_05_the_stepper_moves_through_time_and_policies(lab):
+    view = View(lab("05"))
+    view.moves(lambda: view.click("button:has(.fa-step-forward)"))
+    view.moves(lambda: view.slide("t", 5))
+    view.moves(lambda: view.choose("policy", "amnesiac"))
+    view.photograph("05_stepper_amnesiac")
+    view.moves(lambda: view.choose("env", "rnn_tutorial/PointTrial-v0"))
+    view.moves(lambda: view.choose("policy", "recurrent"))
+    view.photograph("05_stepper_trial")
+    view.click(".widget-play button")  # Play
+    view.moves(lambda: None)
