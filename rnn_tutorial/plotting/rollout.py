@@ -44,6 +44,9 @@ class RolloutPicture:
         self.rollout, self.env = rollout, env
         self.moving: list[Artist] = []
         self.total = np.cumsum(rollout.reward[:, env])
+        self.breaks = rollout.reset[:, env].copy()
+        if "episode_start" in rollout.info:  # the episodes within a trial
+            self.breaks |= rollout.info["episode_start"][:, env].astype(bool)
         self.fig, axes = figure(size=(9.6, 4.7))
         axes.remove()
         grid = self.fig.add_gridspec(
@@ -67,7 +70,8 @@ class RolloutPicture:
             raise IndexError(f"t: expected 0 to {len(self.rollout) - 1}, got {t}")
         start = int(np.flatnonzero(self.rollout.reset[: t + 1, self.env])[-1])
         seen = self.rollout.observation[start : t + 1, self.env, :2]
-        self.trail.set_data(seen[:, 0], seen[:, 1])
+        jumps = np.flatnonzero(self.breaks[start + 1 : t + 1]) + 1  # no line where it was put back
+        self.trail.set_data(*np.insert(seen, jumps, np.nan, axis=0).T)
         self.dot.set_data(seen[-1:, 0], seen[-1:, 1])
         for cover in self.covers:
             cover.set_x(t + 0.5)
@@ -98,7 +102,7 @@ class RolloutPicture:
             ax.text(0.5, 0.5, "no memory", transform=ax.transAxes, ha="center", color=BOUNDARY)
             self.covers: list[Rectangle] = []
             return
-        draw_hidden(ax, memory[:, -1], resets=self.rollout.reset[:, self.env], limit=limit)
+        draw_hidden(ax, memory[:, -1], resets=self.breaks, limit=limit)
         ax.set_ylabel("unit of the top layer")
         self.covers = []
         self._cover(ax)
