@@ -3,9 +3,12 @@ VENV ?= .venv
 PYTHON ?= python3
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+# JupyterLab would ask about news at its first start, and look for updates.
+SETTINGS := $(VENV)/share/jupyter/lab/settings
+NO_NEWS := {"@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": false}}
 ROOT_FLAG := $(if $(filter 0,$(shell id -u)),--allow-root)
 
-.PHONY: help install lab test lint notebooks bench clean
+.PHONY: help install lab test lint notebooks bench face clean
 
 help:
 	@echo "make lab        install what is needed and open JupyterLab at notebook 00"
@@ -13,6 +16,7 @@ help:
 	@echo "make lint       ruff over package and notebooks, mypy over the package"
 	@echo "make notebooks  run every notebook and save it with its outputs"
 	@echo "make bench      measure side by side; prints a table, writes bench.json"
+	@echo "make face       draw the picture at the head of README.md"
 	@echo "make clean      remove the environment"
 
 install: $(READY)
@@ -23,13 +27,14 @@ $(READY): requirements.txt pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet -r requirements.txt
 	$(BIN)/pip install --quiet --no-deps --no-build-isolation -e .
+	@mkdir -p $(SETTINGS) && echo '$(NO_NEWS)' > $(SETTINGS)/overrides.json
 	@touch $@
 
 lab: install
 	$(BIN)/jupyter lab $(ROOT_FLAG) --LabApp.default_url=/lab/tree/notebooks/00_start_here.ipynb
 
 test: install
-	$(BIN)/python -m pytest -n 2 tests
+	$(BIN)/python -m pytest -n 2 --dist loadfile tests
 	$(BIN)/python -m pytest -n 2 --nbmake --nbmake-timeout=300 notebooks
 
 lint: install
@@ -42,6 +47,14 @@ notebooks: install
 
 bench: install
 	$(BIN)/python tests/bench/run.py
+
+face: install
+	$(BIN)/python -c 'from pathlib import Path; \
+	from rnn_tutorial.plotting.cell_grid import RNNCall, draw_cell_grid; \
+	from rnn_tutorial.plotting.figures import png_bytes; \
+	call = RNNCall(cell="gru", num_layers=3, length=6); \
+	fig = draw_cell_grid(call, highlight=("output", "h_n", "corner")); \
+	Path(".github/output_vs_h_n.png").write_bytes(png_bytes(fig))'
 
 clean:
 	rm -rf $(VENV)
