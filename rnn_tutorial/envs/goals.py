@@ -47,15 +47,15 @@ def find_goal_sampler(sampler: str | GoalSampler) -> GoalSampler:
     return GOAL_SAMPLERS[sampler]
 
 
-def check_goal(goal: Any, shape: tuple[int, ...] = (2,)) -> NDArray[np.float64]:
-    """A goal, or one for each env, as a float64 array of its own.
+def check_array(name: str, value: Any, shape: tuple[int, ...]) -> NDArray[np.float64]:
+    """Numbers from outside (a goal, an action, one for each env) as a float64 array of their own.
 
     Raises:
         ValueError: if the shape is not `shape` or an entry is not finite.
     """
-    array = np.array(goal, dtype=np.float64)
+    array = np.array(value, dtype=np.float64)
     if array.shape != shape:
-        raise ValueError(f"goal: expected shape {shape}, got {array.shape}")
+        raise ValueError(f"{name}: expected shape {shape}, got {array.shape}")
     if not np.isfinite(array).all():
-        raise ValueError(f"goal: expected finite numbers, got {array.tolist()}")
+        raise ValueError(f"{name}: expected finite numbers, got {array.tolist()}")
     return array

@@ -7,7 +7,7 @@ import numpy as np
 from gymnasium.error import ResetNeeded
 from numpy.typing import NDArray
 
-from rnn_tutorial.envs.goals import GoalSampler, check_goal, find_goal_sampler
+from rnn_tutorial.envs.goals import GoalSampler, check_array, find_goal_sampler
 
 STEP_SIZE = 0.1  # length units that a full action moves the point along each axis
 
@@ -30,20 +30,6 @@ def distance_between(a: NDArray[np.float64], b: NDArray[np.float64]) -> Any:
 def sparse_reward(distance: Any, radius: float) -> Any:
     """1 - distance inside the radius, 0 outside; same shape as `distance`."""
     return np.where(distance <= radius, 1.0 - distance, 0.0)
-
-
-def check_action(action: Any, shape: tuple[int, ...]) -> NDArray[np.float64]:
-    """An action as a float64 array.
-
-    Raises:
-        ValueError: if the shape is not `shape` or an entry is not finite.
-    """
-    array = np.asarray(action, dtype=np.float64)
-    if array.shape != shape:
-        raise ValueError(f"action: expected shape {shape}, got {array.shape}")
-    if not np.isfinite(array).all():
-        raise ValueError(f"action: expected finite numbers, got {array.tolist()}")
-    return array
 
 
 class PointEnv(gym.Env):
@@ -118,7 +104,7 @@ class PointEnv(gym.Env):
         """
         super().reset(seed=seed)
         if options and "goal" in options:
-            self.goal = check_goal(options["goal"])
+            self.goal = check_array("goal", options["goal"], (2,))
         elif self._fixed_goal is not None:
             self.goal = self._fixed_goal.copy()
         else:
@@ -140,7 +126,7 @@ class PointEnv(gym.Env):
         """
         if self._elapsed is None:
             raise ResetNeeded("step: expected reset() first, the episode has ended or never begun")
-        self.position = move(self.position, check_action(action, (2,)))
+        self.position = move(self.position, check_array("action", action, (2,)))
         self.path.append(self.position)
         self._elapsed += 1
         info = self._info()
@@ -152,11 +138,11 @@ class PointEnv(gym.Env):
 
     def sample_task(self) -> NDArray[np.float64]:
         """A goal (2,) from the sampler and the env's generator; the present one stays."""
-        return check_goal(self.goal_sampler(self.np_random))
+        return check_array("goal", self.goal_sampler(self.np_random), (2,))
 
     def set_task(self, goal: Any) -> None:
         """Fixes the goal (2,), now and at every later reset, until `reset_task`."""
-        self._fixed_goal = check_goal(goal)
+        self._fixed_goal = check_array("goal", goal, (2,))
         self.goal = self._fixed_goal.copy()
 
     def get_task(self) -> NDArray[np.float64]:

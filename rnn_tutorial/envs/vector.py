@@ -10,10 +10,9 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
-from rnn_tutorial.envs.goals import GoalSampler, check_goal, find_goal_sampler
+from rnn_tutorial.envs.goals import GoalSampler, check_array, find_goal_sampler
 from rnn_tutorial.envs.memory import cued_space
 from rnn_tutorial.envs.point import (
-    check_action,
     check_at_least,
     check_radius,
     distance_between,
@@ -91,10 +90,9 @@ class PointVectorEnv(VectorEnv):
         goal = None
         if options and "goal" in options:
             given = np.asarray(options["goal"], dtype=np.float64)
-            goal = check_goal(
-                np.tile(given, (self.num_envs, 1)) if given.shape == (2,) else given,
-                (self.num_envs, 2),
-            )
+            if given.shape == (2,):
+                given = np.tile(given, (self.num_envs, 1))
+            goal = check_array("goal", given, (self.num_envs, 2))
         self._begin(self._all, goal)
         return self._observation(), self._info()
 
@@ -115,7 +113,7 @@ class PointVectorEnv(VectorEnv):
         """
         if not self._generators:
             raise ResetNeeded("step: expected reset() first, no episode has begun yet")
-        self._advance(check_action(actions, (self.num_envs, 2)))
+        self._advance(check_array("action", actions, (self.num_envs, 2)))
         reward = self._reward()
         truncated = self._elapsed >= self.horizon
         if self._over.any():
@@ -152,7 +150,7 @@ class PointVectorEnv(VectorEnv):
         rows = np.flatnonzero(which)
         if goal is None:
             drawn = [self.goal_sampler(self._generators[i]) for i in rows]
-            goal = check_goal(drawn, (len(rows), 2))
+            goal = check_array("goal", drawn, (len(rows), 2))
         self.goal[rows] = goal
         self.position[rows] = 0.0
         self._elapsed[rows] = 0
