@@ -228,6 +228,10 @@ class RNNPolicy(nn.Module):
     def _check(self, obs: Tensor, reset: Tensor | None, axes: tuple[str, ...]) -> None:
         """Raises a ValueError that says expected and got; `axes` stand before the observation's."""
         lead = len(axes)
+        dtype = self.critic.weight.dtype
+        if not isinstance(obs, Tensor) or obs.dtype != dtype:
+            got = obs.dtype if isinstance(obs, Tensor) else type(obs).__name__
+            raise ValueError(f"obs: expected a tensor of {dtype}, got {got}")
         if obs.ndim != lead + len(self.obs_shape) or tuple(obs.shape[lead:]) != self.obs_shape:
             expected = ", ".join([*axes, *map(str, self.obs_shape)])
             raise ValueError(f"obs: expected shape ({expected}), got {tuple(obs.shape)}")

@@ -242,9 +242,10 @@ class RecurrentCore(nn.Module):
         expected = (self.rnn.num_layers, lead[-1], self.rnn.hidden_size)
         parts = ("hidden", "cell") if self.cell == "lstm" else ("hidden",)
         given = state if isinstance(state, tuple) else (state,)
-        if len(given) != len(parts):
-            form = "a pair (hidden, cell)" if len(parts) == 2 else "one tensor"
-            raise ValueError(f"state: expected {form} for cell {self.cell!r}, got {len(given)}")
+        if len(given) != len(parts) or not all(isinstance(part, Tensor) for part in given):
+            form = "a pair of tensors (hidden, cell)" if len(parts) == 2 else "one tensor"
+            types = ", ".join(type(part).__name__ for part in given)
+            raise ValueError(f"state: expected {form} for cell {self.cell!r}, got ({types})")
         for name, part in zip(parts, given, strict=True):
             if tuple(part.shape) != expected:
                 raise ValueError(
