@@ -149,6 +149,16 @@ def test_a_box_action_s_log_probability_is_the_sum_over_its_dimensions(seed, dim
     assert (std >= MIN_STD).all()
 
 
+def test_the_spread_never_vanishes():
+    policy = make_policy()
+    with torch.no_grad():
+        policy.actor.bias[2:] = -1000.0
+    _, log_prob, _ = policy.choose_action(random_obs(N, 2))
+    assert np.isfinite(log_prob).all()
+    std = policy(random_obs(N, 2))[0].distribution.stddev
+    assert_close(std, torch.full_like(std, MIN_STD))
+
+
 @pytest.mark.parametrize("lead", [(), (N,), (T, N)])
 def test_a_discrete_action_s_log_probability_is_that_of_its_logit(lead, generator):
     policy = make_policy(actions=DISCRETE)
