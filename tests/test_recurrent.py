@@ -303,8 +303,16 @@ zeros = torch.zeros
         ("gru", {"state": zeros(1, N, H)}, r"\(layers, N, H\) = \(2, 3, 5\), got \(1, 3, 5\)"),
         ("gru", {"state": zeros(2, N + 1, H)}, r"expected .*\(2, 3, 5\), got \(2, 4, 5\)"),
         ("gru", {"x": (N, FEATURES), "state": zeros(2, N, 1)}, r"got \(2, 3, 1\)"),
-        ("gru", {"state": (zeros(2, N, H),) * 2}, "expected one tensor for cell 'gru', got .Tensor, Tensor"),
-        ("lstm", {"state": zeros(2, N, H)}, r"a pair of tensors \(hidden, cell\) for cell 'lstm', got .Tensor"),
+        (
+            "gru",
+            {"state": (zeros(2, N, H),) * 2},
+            "one tensor for cell 'gru', got .Tensor, Tensor",
+        ),
+        (
+            "lstm",
+            {"state": zeros(2, N, H)},
+            r"tensors \(hidden, cell\) for cell 'lstm', got .Tensor",
+        ),
         ("lstm", {"state": (zeros(2, N, H), zeros(2, N, 1))}, r"cell state: .*got \(2, 3, 1\)"),
         ("rnn", {"x": (T, N, 6)}, r"x: expected shape \(T, N, 4\), .*got \(7, 3, 6\)"),
         ("rnn", {"x": (N, 6)}, r"x: expected shape \(N, 4\), .*got \(3, 6\)"),
