@@ -10,7 +10,6 @@ from rnn_tutorial.plotting.policy import (
     draw_gaps,
     draw_memories,
     draw_ratios,
-    draw_readings,
     draw_unrolled_policy,
 )
 
@@ -44,14 +43,11 @@ def test_gaps_are_lines_with_their_names():
     assert np.allclose(ax.lines[0].get_ydata(), [0, 1, 2, 3])
 
 
-def test_channels_and_readings_show_where_entries_come_from():
+def test_channels_are_the_image_s_own():
     image = np.zeros((3, 4, 4))
     image[1, 2] = 1
     fig = draw_channels(image)
     assert np.allclose(fig.axes[2].images[0].get_array(), image[1])
-    env, time = np.array([[0, 1], [0, 1], [0, 1]]), np.array([[0, 0], [1, 1], [2, 2]])
-    left, _ = draw_readings({"right": (env, time), "again": (env, time)}).axes
-    assert [text.get_text() for text in left.texts][:3] == ["e0 t0", "e1 t0", "e0 t1"]
 
 
 @pytest.mark.parametrize(("ratio", "black"), [((1.1, 1.15), 1), ((1.3, 0.8), 0)])

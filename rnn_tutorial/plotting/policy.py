@@ -136,24 +136,6 @@ def draw_channels(image: Any) -> Figure:
     return fig
 
 
-def draw_readings(readings: Mapping[str, Any]) -> Figure:
-    """Which env and time each entry of a batch is from: a panel for each way to read it.
-
-    Args:
-        readings: name -> the env (T, N) and the time (T, N) that each entry comes from.
-    """
-    fig, axes = figure(1, len(readings), size=(9.0, 2.5), sharey=True)
-    for ax, (name, (env, time)) in zip(axes, readings.items(), strict=True):
-        steps, envs = env.shape
-        ax.imshow(np.asarray(env).T, cmap="Blues", vmin=0, vmax=1.8 * envs, aspect="auto")
-        for t, n in np.ndindex(steps, envs):
-            text = f"e{int(env[t, n])} t{int(time[t, n])}"
-            ax.text(t, n, text, ha="center", va="center", fontsize=9)
-        ax.set(title=name, xlabel="time that the policy reads", yticks=range(envs))
-    axes[0].set_ylabel("env it reads")
-    return fig
-
-
 def draw_ratios(ratio: Any, clip: float) -> Figure:
     """Probability ratios of each of two action dimensions; black where their product is clipped.
 
