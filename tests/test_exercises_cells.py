@@ -62,6 +62,14 @@ def test_solutions_are_right_and_untouched_stubs_are_not_attempted(check, soluti
             lambda kind, d, h, layers: layers * count(kind, d, h, 1),
             "reads H features",
         ),
+        (cells.check_parameter_count, lambda *a: count(*a[:3], 1), "layers above the first are"),
+        (
+            cells.check_parameter_count,
+            lambda kind, *sizes: (
+                count(kind, *sizes) * 2 // 3 if kind == "gru" else count(kind, *sizes)
+            ),
+            "three blocks: r, z and n",
+        ),
         (cells.check_time_major, lambda x, n: x.reshape(-1, n, 2), "mixes envs and time"),
         (cells.check_time_major, lambda x, n: x.reshape(n, -1, 2), "still to be transposed"),
         (cells.check_backward_direction, run, "ran forward, from"),

@@ -33,10 +33,11 @@ def check_parameter_count(answer: Callable[[str, int, int, int], Any]) -> Verdic
         The verdict; expected values are counted in the real modules.
     """
 
-    def counted(biases: int = 2, deep: bool = True, gates: dict[str, int] = GATES) -> list[int]:
+    def counted(biases: int = 2, above: str = "hidden", gates: dict[str, int] = GATES) -> list[int]:
         counts = []
         for kind, features, hidden, layers in CASES:
-            inputs = [features, *[hidden if deep else features] * (layers - 1)]
+            read = {"hidden": [hidden], "features": [features], "nothing": []}[above]
+            inputs = [features, *read * (layers - 1)]
             counts.append(sum(gates[kind] * hidden * (n + hidden + biases) for n in inputs))
         return counts
 
@@ -49,11 +50,14 @@ def check_parameter_count(answer: Callable[[str, int, int, int], Any]) -> Verdic
     return judge(
         answers,
         real,
-        axes=("case",),
+        axes=[[f"parameter_count{case}" for case in CASES]],
         mistakes={
             "PyTorch keeps two biases a gate, b_ih and b_hh": counted(biases=1),
             "the biases are missing, two for each gate": counted(biases=0),
-            "a layer above the first reads H features, not H_in": counted(deep=False),
+            "a layer above the first reads H features, not H_in": counted(above="features"),
+            "the layers above the first are missing": counted(above="nothing"),
+            "a GRU has three blocks: r, z and n": counted(gates={**GATES, "gru": 2}),
+            "an LSTM has four blocks: i, f, g and o": counted(gates={**GATES, "lstm": 3}),
             "a GRU has three gates' worth of weights and an LSTM four": counted(
                 gates=dict.fromkeys(GATES, 1)
             ),

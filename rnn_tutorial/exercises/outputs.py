@@ -100,7 +100,7 @@ def check_chunks(answer: Callable[[nn.GRU, Tensor, int], Any]) -> Verdict:
     return judge(
         lambda: _reach(lambda x: answer(gru, x, CHUNK), obs),
         _reach(lambda x: gru(x[start:], state)[0], obs),
-        axes=("time", "env"),
+        axes=("the last output's gradient by the observation of time", "env"),
         mistakes={
             "the gradient crosses the cuts: detach the state between chunks": _reach(
                 lambda x: gru(x)[0], obs
@@ -139,20 +139,19 @@ def check_corner_rule(answer: Callable[[int, bool, bool, list[int]], Any]) -> Ve
     Returns:
         The verdict, over all settings.
     """
-    settings = list(
-        product((1, 2), (False, True), (False, True), ([6, 6, 6], LENGTHS))
-    )  # layers, directions, packed, lengths
+    settings = list(product((1, 2), (False, True), (False, True), ([6, 6, 6], LENGTHS)))
+    names = "num_layers={}, bidirectional={}, packed={}, lengths={}"
 
     def table(rule: Callable[..., Any]) -> Any:
         cells = [rule(*setting) for setting in settings]
         if any(cell is None or cell is Ellipsis for cell in cells):
             return None
-        return torch.tensor([bool(cell) for cell in cells]).reshape(2, 2, 2, 2)
+        return torch.tensor([bool(cell) for cell in cells])
 
     return judge(
         lambda: table(answer),
         table(_corner_is_shared),
-        axes=("layers - 1", "bidirectional", "packed", "lengths differ"),
+        axes=[[names.format(*setting) for setting in settings]],
         mistakes={
             "both directions: output[-1] is then twice as wide, and ends in a first step": table(
                 lambda layers, both, packed, lengths: not packed or len(set(lengths)) == 1

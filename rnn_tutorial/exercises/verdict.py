@@ -48,7 +48,7 @@ def judge(
     answer: Callable[[], Any],
     expected: Any,
     *,
-    axes: Sequence[str],
+    axes: Sequence[str | Sequence[str]],
     mistakes: Mapping[str, Any] | None = None,
     praise: str = "agrees with an independent computation.",
     tolerance: float = 1e-5,
@@ -58,22 +58,24 @@ def judge(
     Args:
         answer: calls the reader's function; None or ... back means that the stub is untouched.
         expected: the right result, array-like of any shape, computed in a different way.
-        axes: a name for each axis of `expected`, e.g. `("time", "env")`, used in the message.
+        axes: a name for each axis of `expected`, e.g. `("time", "env")`, used in the message; or,
+            for an axis of separate cases, a name for each of its entries.
         mistakes: the name of a typical mistake -> the result that it would give.
         praise: what to say of a right answer.
         tolerance: the largest absolute difference that counts as equal.
 
     Returns:
-        A verdict; an exception in the answer is a wrong answer, with its last line.
+        A verdict; an exception in the answer is a wrong answer, with the reader's line in it.
     """
     try:
         got = answer()
     except NotImplementedError:
         return NOT_ATTEMPTED
     except Exception as error:
-        place = traceback.extract_tb(error.__traceback__)[-1]
+        places = traceback.extract_tb(error.__traceback__)
+        own = [place for place in places if "site-packages" not in place.filename] or places
         return Verdict(
-            "wrong", f"your code raised {type(error).__name__}: {error} (line: {place.line})"
+            "wrong", f"your code raised {type(error).__name__}: {error} (line: {own[-1].line})"
         )
     if got is None or got is Ellipsis:
         return NOT_ATTEMPTED
@@ -83,7 +85,7 @@ def judge(
 def _compare(
     got: Any,
     expected: Any,
-    axes: Sequence[str],
+    axes: Sequence[str | Sequence[str]],
     mistakes: Mapping[str, Any],
     praise: str,
     tolerance: float,
@@ -91,7 +93,8 @@ def _compare(
     try:
         got_array = as_array(got)
     except (TypeError, ValueError):
-        return Verdict("wrong", f"expected numbers, got {type(got).__name__}")
+        shape = as_array(expected).shape
+        return Verdict("wrong", f"expected numbers of shape {shape}, got a {type(got).__name__}")
     expected_array = as_array(expected)
     for name, result in mistakes.items():
         if _same(got_array, as_array(result), tolerance) and not _same(
@@ -108,6 +111,8 @@ def as_array(value: Any) -> np.ndarray:
     """A tensor, number or nested list as a float64 array; gradients are left behind."""
     if hasattr(value, "detach"):
         value = value.detach().cpu().numpy()
+    elif isinstance(value, (list, tuple)):
+        value = [as_array(entry) for entry in value]
     return np.asarray(value, dtype=np.float64)
 
 
@@ -116,12 +121,13 @@ def _same(a: np.ndarray, b: np.ndarray, tolerance: float) -> bool:
 
 
 def _first_difference(
-    got: np.ndarray, expected: np.ndarray, axes: Sequence[str], tolerance: float
+    got: np.ndarray, expected: np.ndarray, axes: Sequence[str | Sequence[str]], tolerance: float
 ) -> str:
     if got.shape != expected.shape:
-        names = ", ".join(axes) if axes else "a single number"
+        names = ", ".join(a if isinstance(a, str) else "case" for a in axes) or "a single number"
         return f"expected shape {expected.shape} ({names}), got {got.shape}"
     differs = ~np.isclose(got, expected, rtol=0.0, atol=tolerance, equal_nan=True)
     index = tuple(int(i) for i in np.argwhere(differs)[0])
-    where = ", ".join(f"{name} {i}" for name, i in zip(axes, index, strict=True)) or "the result"
+    places = [f"{a} {i}" if isinstance(a, str) else a[i] for a, i in zip(axes, index, strict=True)]
+    where = ", ".join(places) or "the result"
     return f"first differs at {where}: expected {expected[index]:.4g}, got {got[index]:.4g}"

@@ -115,8 +115,8 @@ class RNNCall:
         (h_0, c_0), (h_n, c_n) = (
             state if isinstance(state, tuple) else (state, None) for state in (state_0, state_n)
         )
-        sizes = (None if a is None else tuple(a.shape) for a in (x, h_0, c_0, output, h_n, c_n))
-        return Shapes(*sizes)
+        tensors = (x, h_0, c_0, output, h_n, c_n)
+        return Shapes._make(None if tensor is None else tuple(tensor.shape) for tensor in tensors)
 
     def axes(self) -> dict[str, str]:
         """The axis names of each tensor, in PyTorch's words; H_out is proj_size if there is one."""
