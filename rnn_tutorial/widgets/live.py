@@ -11,7 +11,6 @@ from io import BytesIO
 from typing import Any
 
 import ipywidgets as w
-import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -48,16 +47,16 @@ class LiveFigure:
         self.canvas.restore_region(self.background)
         for artist in self.moving:
             self.fig.draw_artist(artist)
-        rgb = np.asarray(self.canvas.buffer_rgba())[..., :3]
-        return encode_png(rgb, compress_level=1)
+        pixels = self.canvas.buffer_rgba()
+        size = (pixels.shape[1], pixels.shape[0])
+        image = Image.frombytes("RGB", size, bytes(pixels), "raw", "RGBX")
+        return encode_png(image, compress_level=1)
 
 
-def encode_png(rgb: np.ndarray, compress_level: int) -> bytes:
-    """An RGB array (height, width, 3), uint8, as PNG bytes."""
+def encode_png(image: Image.Image, compress_level: int) -> bytes:
+    """An image as PNG bytes."""
     buffer = BytesIO()
-    Image.fromarray(np.ascontiguousarray(rgb)).save(
-        buffer, format="PNG", compress_level=compress_level
-    )
+    image.save(buffer, format="PNG", compress_level=compress_level)
     return buffer.getvalue()
 
 
@@ -109,8 +108,6 @@ class LiveView(w.VBox):
         self.image.value = self._draw()
 
     def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-        png = encode_png(
-            np.asarray(Image.open(BytesIO(self.image.value)).convert("RGB")), compress_level=9
-        )
+        png = encode_png(Image.open(BytesIO(self.image.value)), compress_level=9)
         data, metadata = picture_bundle(png, self._describe())
         return {**super()._repr_mimebundle_(**kwargs), **data}, metadata
