@@ -5,17 +5,14 @@ import numpy as np
 
 import rnn_tutorial  # noqa: F401
 from rnn_tutorial.envs.oracle import oracle_action
-from rnn_tutorial.plotting.figures import pixels
 from rnn_tutorial.plotting.point_env import (
     draw_best_places,
     draw_buffers,
     draw_cue,
-    draw_mean_rewards,
-    draw_pictures,
+    draw_over_time,
     draw_returns,
     draw_rewards_on_one_path,
     draw_trial,
-    draw_values,
 )
 
 GOAL = np.array((0.6, 0.8))
@@ -44,13 +41,13 @@ def test_each_goal_has_its_own_line_of_rewards():
         np.testing.assert_array_equal(line.get_ydata(), values)
 
 
-def test_values_and_mean_rewards_are_named_on_their_lines():
-    (ax,) = draw_values({"one": [1.0, 2.0], "two": [0.0, 1.0]}, {"one": (0, 1), "two": (1, 0)}).axes
+def test_lines_over_time_carry_their_names_and_the_boundary():
+    lines = {"one": np.array([1.0, 2.0, 3.0]), "two": np.array([0.0, 1.0, 1.0])}
+    notes = {"one": (0, 1), "two": (1, 0)}
+    (ax,) = draw_over_time(lines, "value", boundary=2, notes=notes).axes
     assert texts(ax) == ["one", "two"]
-    rewards = {"kept": np.array([[0.0, 1.0], [0.5, 0.5], [0.2, 0.4]])}
-    (ax,) = draw_mean_rewards(rewards, boundary=2, notes={"kept": (0, 0)}).axes
-    np.testing.assert_allclose(ax.lines[0].get_ydata(), [0.5, 0.5, 0.3])
-    assert ax.lines[1].get_xdata()[0] == 1.5
+    np.testing.assert_array_equal(ax.lines[1].get_ydata(), lines["two"])
+    assert ax.lines[2].get_xdata()[0] == 1.5
 
 
 def test_buffers_are_titled_by_their_type():
@@ -85,9 +82,3 @@ def test_a_trial_is_cut_at_its_second_episode():
     left, plane, _ = draw_trial(stream("PointTrial", 60), GOAL, radius=0.3).axes
     assert left.lines[0].get_xdata()[0] == 29.5
     assert texts(plane) == ["episode 0", "episode 1"]
-
-
-def test_pictures_stand_side_by_side():
-    fig = draw_pictures([np.zeros((40, 40, 3), np.uint8), np.full((40, 40, 3), 255, np.uint8)])
-    assert len(fig.axes) == 2
-    assert pixels(fig).min() == 0

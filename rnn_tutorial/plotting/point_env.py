@@ -1,6 +1,6 @@
 """The figures of the notebook on the point envs: what is hidden, what is seen, what it is worth."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -35,14 +35,24 @@ def draw_rewards_on_one_path(
     return fig
 
 
-def draw_values(values: Mapping[str, Sequence[float]], notes: Mapping[str, tuple]) -> Figure:
-    """Values over an episode, a line for each name; `notes` says where (t, value) its text goes."""
+def draw_over_time(
+    lines: Mapping[str, Array], label: str, boundary: int, notes: Mapping[str, tuple]
+) -> Figure:
+    """Values or rewards (T,) by name, and where an episode begins.
+
+    Args:
+        lines: name -> (T,).
+        label: of the vertical axis.
+        boundary: the time whose observation begins an episode.
+        notes: name -> (time, value) where its text goes.
+    """
     fig, ax = figure(size=(9, 2.7))
-    for (name, value), style in zip(values.items(), STYLES, strict=False):
-        ax.plot(value, color=REWARD, ls=style)
+    for (name, values), style in zip(lines.items(), STYLES, strict=False):
+        ax.plot(values, color=REWARD, ls=style)
         ax.text(*notes[name], name, color=REWARD, va="bottom")
-        ax.axvline(len(value) - 0.5, color=BOUNDARY, ls="--", lw=1.2)
-    ax.set(xlabel="time (steps)", ylabel="value", xlim=(0, len(value)))
+        ax.set_xlim(0, len(values))
+    ax.axvline(boundary - 0.5, color=BOUNDARY, ls="--", lw=1.2)
+    ax.set(xlabel="time (steps)", ylabel=label)
     return fig
 
 
@@ -111,27 +121,4 @@ def draw_trial(observations: Array, goal: Array, radius: float) -> Figure:
     axes[1].text(-1.2, -1.0, "episode 1", color=BOUNDARY)
     axes[0].set_title("what is observed in one trial", loc="left")
     axes[1].set_title("both paths", loc="left")
-    return fig
-
-
-def draw_mean_rewards(
-    rewards: Mapping[str, Array], boundary: int, notes: Mapping[str, tuple]
-) -> Figure:
-    """Rewards (T, N), mean over N, a line for each name; `notes` says where its text goes."""
-    fig, ax = figure(size=(9, 2.7))
-    for (name, values), style in zip(rewards.items(), STYLES, strict=False):
-        ax.plot(values.mean(1), color=REWARD, ls=style)
-        ax.text(*notes[name], name, color=REWARD, va="bottom")
-        ax.set_xlim(0, len(values))
-    ax.axvline(boundary - 0.5, color=BOUNDARY, ls="--", lw=1.2)
-    ax.set(xlabel="time (steps)", ylabel="mean reward", ylim=(0, 0.9))
-    return fig
-
-
-def draw_pictures(pictures: Sequence[Array]) -> Figure:
-    """Rendered pictures (height, width, 3) side by side, without axes."""
-    fig, axes = figure(1, len(pictures), size=(3.7 * len(pictures), 3.7))
-    for ax, picture in zip(axes, pictures, strict=True):
-        ax.imshow(picture)
-        ax.set_axis_off()
     return fig
