@@ -90,9 +90,7 @@ class TestStored:
             for file, anchor in LINK.findall(cell.source):
                 target = NOTEBOOKS / file if file else path
                 assert target.exists(), f"{file} does not exist"
-                assert not anchor or anchor in anchors(target), (
-                    f"{target.name} has no {anchor}"
-                )
+                assert not anchor or anchor in anchors(target), f"{target.name} has no {anchor}"
 
     def test_it_begins_with_a_title_and_a_question(self, path):
         first = read(path).cells[0].source
