@@ -115,7 +115,7 @@ def test_00_the_self_test_follows_its_slider(lab):
 
 def test_01_the_explorer_follows_every_kind_of_control(lab):
     view = View(lab("01"))
-    view.moves(lambda: view.choose("cell", "LSTM"))
+    view.moves(lambda: view.choose("cell", "GRU"))
     view.moves(lambda: view.slide("layers"))
     view.moves(lambda: view.click("input[type=checkbox]"))
     view.photograph("01_explorer")
