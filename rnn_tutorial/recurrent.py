@@ -8,6 +8,7 @@ observation t begins an episode, so the state is cleared before step t.
 
 from collections.abc import Callable, Sequence
 from itertools import pairwise
+from typing import Any
 
 import torch
 from jaxtyping import Bool, Float
@@ -85,6 +86,11 @@ def gru_layer(
 
 
 FORMULAS = {"rnn": rnn_layer, "gru": gru_layer}
+
+
+def take(state: State, envs: Any) -> State:
+    """The state of the envs with these indices, in that order."""
+    return map_state(lambda part: part[:, envs], state)
 
 
 class MemorylessCore(nn.Module):

@@ -121,7 +121,7 @@ def record(
     """
     if num_steps < 1:
         raise ValueError(f"num_steps: expected at least 1, got {num_steps}")
-    vector = env if isinstance(env, VectorEnv) else _as_vector(env)
+    vector = env if isinstance(env, VectorEnv) else as_vector(env)
     mode = vector.metadata.get("autoreset_mode", AutoresetMode.NEXT_STEP)
     if mode == AutoresetMode.DISABLED:
         raise ValueError("env: expected autoreset mode SAME_STEP or NEXT_STEP, got DISABLED")
@@ -209,7 +209,8 @@ def replace(at: int, other: State) -> Intervention:
     return intervene
 
 
-def _as_vector(env: gym.Env) -> VectorEnv:
+def as_vector(env: gym.Env) -> VectorEnv:
+    """A single env as a vector env of one that resets in the step that ends an episode."""
     return SyncVectorEnv([lambda: env], autoreset_mode=AutoresetMode.SAME_STEP)
 
 

@@ -1,0 +1,247 @@
+"""The rollout buffer: what a recurrent policy needs stored, and how it becomes minibatches.
+
+Storage is time-major (T, N, ...). Beside observation, action, reward it keeps three flags apart
+(`reset`, `terminated`, `truncated`) and the policy's state before steps 0, L, 2L, ..., where L is
+the BPTT length: the state that a sequence cut there has to start from.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from rnn_tutorial.recurrent import State, map_state, take
+
+
+@dataclass(frozen=True)
+class Sequences:
+    """B sequences of up to L steps, time-major and padded at their ends.
+
+    Attributes:
+        observation: (L, B, *obs).
+        action: (L, B, *action), as drawn.
+        log_prob: (L, B), of the policy that acted.
+        value: (L, B), of the policy that acted.
+        advantage: (L, B).
+        target: (L, B), what the value is fitted to: advantage + value.
+        reset: (L, B) bool.
+        valid: (L, B) bool, false where an entry is padding or no step of an episode.
+        state: what each sequence starts from, batch axis B.
+    """
+
+    observation: Tensor
+    action: Tensor
+    log_prob: Tensor
+    value: Tensor
+    advantage: Tensor
+    target: Tensor
+    reset: Tensor
+    valid: Tensor
+    state: State
+
+
+class RolloutBuffer:
+    """T steps of N envs, and what is computed from them.
+
+    Args:
+        length: T.
+        num_envs: N.
+        bptt_length: L, the steps in one sequence, at most T; None is T.
+        device: where the tensors are kept.
+
+    Attributes:
+        states: the states before steps 0, L, 2L, ...
+
+    Raises:
+        ValueError: for a BPTT length that is not in 1 to T.
+    """
+
+    def __init__(
+        self,
+        length: int,
+        num_envs: int,
+        bptt_length: int | None = None,
+        device: torch.device | str = "cpu",
+    ) -> None:
+        self.bptt_length = length if bptt_length is None else bptt_length
+        if not 1 <= self.bptt_length <= length:
+            raise ValueError(f"bptt_length: expected 1 to {length}, got {bptt_length}")
+        self.length, self.num_envs, self.device = length, num_envs, device
+        self.clear()
+
+    def clear(self) -> None:
+        """Empties the buffer."""
+        self.steps = 0
+        self.states: list[State] = []
+        self._columns: dict[str, Tensor] = {}
+
+    def add(self, state: State, **step: Tensor | np.ndarray) -> None:
+        """Stores one step of every env.
+
+        Args:
+            state: the policy's state before this step (before any clearing at its reset).
+            **step: by name, each (N, ...): observation, action, log_prob, value, reward, reset,
+                terminated, truncated, valid.
+
+        Raises:
+            ValueError: if the buffer is full, or an entry does not have N rows.
+        """
+        if self.steps == self.length:
+            raise ValueError(f"buffer: expected at most {self.length} steps; clear() it first")
+        if self.steps % self.bptt_length == 0:
+            self.states.append(map_state(lambda part: part.detach().clone(), state))
+        for name, value in step.items():
+            row = torch.as_tensor(value, device=self.device)
+            if len(row) != self.num_envs:
+                raise ValueError(f"{name}: expected {self.num_envs} rows, got {len(row)}")
+            row = row.float() if row.dtype == torch.float64 else row
+            if name not in self._columns:
+                shape = (self.length, *row.shape)
+                self._columns[name] = torch.zeros(shape, dtype=row.dtype, device=self.device)
+            self._columns[name][self.steps] = row
+        self.steps += 1
+
+    def __getitem__(self, name: str) -> Tensor:
+        """A stored column, (T, N, ...)."""
+        return self._columns[name]
+
+    def finish(
+        self,
+        last_value: Float[Tensor, " N"],
+        true_next_value: Float[Tensor, "T N"],
+        gamma: float,
+        gae_lambda: float,
+    ) -> None:
+        """Computes advantages and value targets of a full buffer; see `gae`.
+
+        Args:
+            last_value: V of the observation after the last step.
+            true_next_value: V of the last observation of the episodes that step t truncated.
+            gamma: discount.
+            gae_lambda: GAE's lambda.
+
+        Raises:
+            ValueError: if the buffer is not full.
+        """
+        if self.steps < self.length:
+            raise ValueError(f"buffer: expected {self.length} steps, got {self.steps}")
+        value = self["value"]
+        self._columns["advantage"] = gae(
+            self["reward"],
+            value,
+            torch.cat((value[1:], last_value[None])),
+            true_next_value,
+            self["terminated"],
+            self["truncated"],
+            gamma,
+            gae_lambda,
+        )
+        self._columns["target"] = self["advantage"] + value
+
+    def sequences(self, states: list[State] | None = None) -> Sequences:
+        """All steps as sequences: N for each of the ceil(T / L) stretches of time.
+
+        Args:
+            states: what the stretches start from; None is what was stored. (`ppo` recomputes.)
+        """
+        length, pieces = self.bptt_length, -(-self.length // self.bptt_length)
+
+        def cut(column: Tensor) -> Tensor:
+            missing = pieces * length - self.length
+            padding = column.new_zeros((missing, *column.shape[1:]))
+            stretches = torch.cat((column, padding)).unflatten(0, (pieces, length))
+            return stretches.transpose(0, 1).flatten(1, 2)  # (L, pieces * N, ...)
+
+        chosen = self.states if states is None else states
+        names = [name for name in Sequences.__dataclass_fields__ if name != "state"]
+        return Sequences(
+            **{name: cut(self._columns[name]) for name in names}, state=join_states(chosen)
+        )
+
+
+def gae(
+    reward: Float[Tensor, "T N"],
+    value: Float[Tensor, "T N"],
+    next_value: Float[Tensor, "T N"],
+    true_next_value: Float[Tensor, "T N"],
+    terminated: Bool[Tensor, "T N"],
+    truncated: Bool[Tensor, "T N"],
+    gamma: float,
+    gae_lambda: float,
+) -> Float[Tensor, "T N"]:
+    """Generalised advantage estimates (Schulman et al. 2016, https://arxiv.org/abs/1506.02438).
+
+    Where step t terminated, what follows is worth 0. Where it was truncated, what follows is worth
+    `true_next_value[t]`, the value of the episode's true last observation. Elsewhere it is worth
+    `next_value[t]`. Nothing is summed across an end of either kind.
+
+    Args:
+        reward: of each step.
+        value: V of the observation at each step.
+        next_value: V of the observation after each step, where the episode goes on.
+        true_next_value: V of the last observation, where the step was truncated.
+        terminated: where a step ended its episode for good.
+        truncated: where a step's episode was cut off.
+        gamma: discount.
+        gae_lambda: weight of the longer estimates.
+    """
+    follows = torch.where(truncated, true_next_value, next_value).masked_fill(terminated, 0.0)
+    delta = reward + gamma * follows - value
+    goes_on = ~(terminated | truncated)
+    advantage, running = torch.empty_like(delta), torch.zeros_like(delta[0])
+    for t in reversed(range(len(delta))):
+        running = delta[t] + gamma * gae_lambda * running * goes_on[t]
+        advantage[t] = running
+    return advantage
+
+
+def minibatches(
+    sequences: Sequences, number: int, generator: torch.Generator | None = None
+) -> Iterator[Sequences]:
+    """Shuffles whole sequences into minibatches; each sequence is in exactly one of them.
+
+    Args:
+        sequences: B of them.
+        number: how many minibatches; sizes differ by one at most where B does not divide.
+        generator: of the shuffle, on the CPU.
+
+    Raises:
+        ValueError: if there are fewer sequences than minibatches.
+    """
+    count = sequences.reset.shape[1]
+    if not 1 <= number <= count:
+        raise ValueError(f"number: expected 1 to {count} minibatches of sequences, got {number}")
+    order = torch.randperm(count, generator=generator).to(sequences.reset.device)
+    for chosen in order.tensor_split(number):
+        yield pick(sequences, chosen)
+
+
+def pick(sequences: Sequences, chosen: Tensor) -> Sequences:
+    """The sequences with these indices."""
+    columns = {
+        name: getattr(sequences, name)[:, chosen]
+        for name in Sequences.__dataclass_fields__
+        if name != "state"
+    }
+    return Sequences(**columns, state=take(sequences.state, chosen))
+
+
+def masked_mean(x: Tensor, valid: Tensor) -> Tensor:
+    """The mean of the entries that are steps: padding counts for nothing, not even in the n."""
+    return x.masked_fill(~valid, 0.0).sum() / valid.sum()
+
+
+def normalise(x: Tensor, valid: Tensor) -> Tensor:
+    """Mean 0 and standard deviation 1 over the entries that are steps; 0 elsewhere."""
+    centred = (x - masked_mean(x, valid)).masked_fill(~valid, 0.0)
+    return centred / (masked_mean(centred.square(), valid).sqrt() + 1e-8)
+
+
+def join_states(states: list[State]) -> State:
+    """States one after another along the batch axis."""
+    hidden = [state[0] if isinstance(state, tuple) else state for state in states]
+    cell = [state[1] for state in states if isinstance(state, tuple)]
+    return (torch.cat(hidden, 1), torch.cat(cell, 1)) if cell else torch.cat(hidden, 1)

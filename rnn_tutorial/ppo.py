@@ -1,0 +1,310 @@
+"""Recurrent PPO: collect a rollout, cut it into sequences, improve the clipped objective.
+
+After Schulman et al. 2017, https://arxiv.org/abs/1707.06347. What recurrence adds: the state is
+carried from rollout to rollout, resets inside a sequence clear it, sequences stay whole, and each
+starts from a state that fits it.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+import torch
+from gymnasium.vector import AutoresetMode, VectorEnv
+from torch import Tensor
+
+from rnn_tutorial.buffer import RolloutBuffer, Sequences, masked_mean, minibatches, normalise
+from rnn_tutorial.policy import RNNPolicy, draw_action
+from rnn_tutorial.recurrent import State, take
+from rnn_tutorial.rollout import as_vector
+
+INITIAL_STATES = ("stored", "zero", "recompute", "burn_in")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a training run is made of; every field has a sentence."""
+
+    iterations: int = 60
+    """How often a rollout is collected and learned from."""
+    rollout_length: int = 30
+    """T, the steps of each env in one rollout."""
+    bptt_length: int | None = None
+    """L, the steps in one sequence, over which gradients flow back; None is the whole rollout."""
+    epochs: int = 4
+    """How often each rollout is gone through."""
+    minibatches: int = 4
+    """Into how many minibatches of whole sequences an epoch is split."""
+    learning_rate: float = 3e-3
+    """Adam's step size."""
+    gamma: float = 0.9
+    """Discount of future rewards."""
+    gae_lambda: float = 0.95
+    """Weight of the longer advantage estimates."""
+    clip: float = 0.2
+    """How far the probability ratio may move from 1 before its gain is cut off."""
+    value_weight: float = 0.5
+    """Weight of the value loss."""
+    entropy_weight: float = 0.0
+    """Weight of the entropy bonus."""
+    max_grad_norm: float = 0.5
+    """Gradients longer than this are scaled down to it."""
+    reward_scale: float = 0.2
+    """Rewards are multiplied by this before learning; returns are reported without it."""
+    target_kl: float | None = None
+    """The epochs stop once the policy has moved this far; None never stops them."""
+    initial_state: str = "stored"
+    """Where sequences start from: "stored", "zero", "recompute" or "burn_in"."""
+    burn_in: int = 10
+    """With "burn_in": how many earlier steps are replayed to find the state."""
+
+    def __post_init__(self) -> None:
+        if self.initial_state not in INITIAL_STATES:
+            raise ValueError(
+                f"initial_state: expected one of {INITIAL_STATES}, got {self.initial_state!r}"
+            )
+
+
+@dataclass
+class Carry:
+    """What goes from one rollout to the next: the episodes do not end where a rollout does.
+
+    Attributes:
+        observation: (N, *obs), the next one to be seen.
+        reset: (N,) bool, whether it begins an episode.
+        valid: (N,) bool, false where the next step only resets the env.
+        state: the policy's state before it.
+        episode_return: (N,), what the running episodes have earned so far.
+    """
+
+    observation: np.ndarray
+    reset: np.ndarray
+    valid: np.ndarray
+    state: State
+    episode_return: np.ndarray
+
+
+def begin(policy: RNNPolicy, env: VectorEnv, seed: int) -> Carry:
+    """Resets the envs; every episode begins."""
+    n = env.num_envs
+    observation, _ = env.reset(seed=seed)
+    state = policy.initial_state(n)
+    return Carry(observation, np.ones(n, bool), np.ones(n, bool), state, np.zeros(n))
+
+
+@torch.no_grad()
+def collect(
+    policy: RNNPolicy,
+    env: VectorEnv,
+    carry: Carry,
+    settings: Settings,
+    generator: torch.Generator,
+) -> tuple[RolloutBuffer, Carry, list[float]]:
+    """Runs the policy for T steps of every env.
+
+    Args:
+        policy: the policy that acts.
+        env: a vector env with autoreset mode SAME_STEP or NEXT_STEP.
+        carry: from `begin` or from the rollout before.
+        settings: T, L, gamma, lambda, reward scale.
+        generator: of the actions.
+
+    Returns:
+        The buffer, with advantages; what to carry on; the returns of the episodes that ended.
+    """
+    length, n = settings.rollout_length, env.num_envs
+    buffer = RolloutBuffer(length, n, settings.bptt_length)
+    same_step = env.metadata["autoreset_mode"] == AutoresetMode.SAME_STEP
+    true_next_value = torch.zeros(length, n)
+    returns: list[float] = []
+    for t in range(length):
+        obs = torch.as_tensor(carry.observation, dtype=torch.float32)
+        output, state = policy.step(obs, carry.state, torch.as_tensor(carry.reset))
+        action = draw_action(output.distribution, False, generator)
+        executed = action.numpy()
+        if isinstance(env.action_space, gym.spaces.Box):
+            executed = np.clip(executed, env.action_space.low, env.action_space.high)
+        observation, reward, terminated, truncated, info = env.step(executed)
+        ends = terminated | truncated
+        buffer.add(
+            carry.state,
+            observation=obs,
+            action=action,
+            log_prob=output.distribution.log_prob(action),
+            value=output.value,
+            reward=reward * settings.reward_scale,
+            reset=carry.reset,
+            terminated=terminated,
+            truncated=truncated,
+            valid=carry.valid,
+        )
+        if not same_step and t > 0:  # the true last observation is the one seen in this step
+            true_next_value[t - 1] = output.value
+        if same_step and truncated.any():
+            cut = np.flatnonzero(truncated)
+            last = torch.as_tensor(np.stack([info["final_obs"][i] for i in cut]).astype(np.float32))
+            true_next_value[t, cut] = policy.step(last, take(state, cut))[0].value
+        earned = carry.episode_return + reward
+        returns += earned[ends].tolist()
+        if same_step:
+            reset, valid = ends, carry.valid
+        else:
+            reset, valid = ~carry.valid, ~ends
+        carry = Carry(observation, reset, valid, state, np.where(ends, 0.0, earned))
+    obs = torch.as_tensor(carry.observation, dtype=torch.float32)
+    last_value = policy.step(obs, carry.state, torch.as_tensor(carry.reset))[0].value
+    if not same_step:
+        true_next_value[-1] = last_value
+    buffer.finish(last_value, true_next_value, settings.gamma, settings.gae_lambda)
+    return buffer, carry, returns
+
+
+@torch.no_grad()
+def starting_states(
+    policy: RNNPolicy, buffer: RolloutBuffer, settings: Settings
+) -> list[State] | None:
+    """What the sequences start from, for each stretch of the rollout; None is what was stored.
+
+    "zero" forgets what came before a sequence. "recompute" replays the rollout with the present
+    weights. "burn_in" replays only a few steps before each sequence, from zeros (after Kapturowski
+    et al. 2019, R2D2, https://openreview.net/forum?id=r1lyTjAqYX). The first sequence of a rollout
+    has nothing before it to replay, and starts from the stored state unless "zero" is chosen.
+    """
+    if settings.initial_state == "stored":
+        return None
+    zero = policy.initial_state(buffer.num_envs)
+    if settings.initial_state == "zero":
+        return [zero for _ in buffer.states]
+    states = [buffer.states[0]]
+    for piece in range(1, len(buffer.states)):
+        end = piece * buffer.bptt_length
+        if settings.initial_state == "recompute":
+            begin_at, state = end - buffer.bptt_length, states[-1]
+        else:
+            begin_at, state = max(0, end - settings.burn_in), zero
+        window = slice(begin_at, end)
+        states.append(
+            policy.unroll(buffer["observation"][window], state, buffer["reset"][window])[1]
+        )
+    return states
+
+
+def evaluate(policy: RNNPolicy, batch: Sequences) -> tuple[Tensor, Tensor, Tensor]:
+    """The present policy on stored sequences.
+
+    Returns:
+        Log of the probability ratio, value and entropy, each (L, B).
+    """
+    output, _ = policy.unroll(batch.observation, batch.state, batch.reset)
+    log_ratio = output.distribution.log_prob(batch.action) - batch.log_prob
+    return log_ratio, output.value, output.distribution.entropy()
+
+
+def ppo_loss(policy: RNNPolicy, batch: Sequences, settings: Settings) -> tuple[Tensor, Tensor]:
+    """The loss of one minibatch, padding left out of every mean.
+
+    Returns:
+        The loss, and an estimate of the KL divergence from the policy that acted.
+    """
+    log_ratio, value, entropy = evaluate(policy, batch)
+    ratio = log_ratio.exp()
+    advantage = normalise(batch.advantage, batch.valid)
+    clipped = ratio.clamp(1.0 - settings.clip, 1.0 + settings.clip)
+    gain = torch.minimum(ratio * advantage, clipped * advantage)
+    error = (value - batch.target).square()
+    loss = masked_mean(
+        settings.value_weight * error - gain - settings.entropy_weight * entropy, batch.valid
+    )
+    # Always positive and of low variance: http://joschu.net/blog/kl-approx.html
+    kl = masked_mean((ratio - 1.0 - log_ratio).detach(), batch.valid)
+    return loss, kl
+
+
+def update(
+    policy: RNNPolicy,
+    optimiser: torch.optim.Optimizer,
+    buffer: RolloutBuffer,
+    settings: Settings,
+    generator: torch.Generator,
+) -> float:
+    """Goes through a rollout for some epochs.
+
+    Returns:
+        The last minibatch's KL divergence.
+    """
+    kl = torch.zeros(())
+    for _ in range(settings.epochs):
+        sequences = buffer.sequences(starting_states(policy, buffer, settings))
+        for batch in minibatches(sequences, settings.minibatches, generator):
+            loss, kl = ppo_loss(policy, batch, settings)
+            if settings.target_kl is not None and kl > settings.target_kl:
+                return float(kl)
+            optimiser.zero_grad()
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(policy.parameters(), settings.max_grad_norm)
+            optimiser.step()
+    return float(kl)
+
+
+@dataclass
+class Training:
+    """What a training run leaves behind.
+
+    Attributes:
+        policy: the trained policy; usable also after an interrupt.
+        history: a record for each iteration: steps, mean return of its finished episodes, KL.
+        interrupted: whether it was stopped before its last iteration.
+    """
+
+    policy: RNNPolicy
+    history: list[dict[str, float]] = field(default_factory=list)
+    interrupted: bool = False
+
+
+def train(
+    env: gym.Env | VectorEnv,
+    settings: Settings | None = None,
+    *,
+    seed: int = 0,
+    policy: RNNPolicy | None = None,
+    **policy_settings: Any,
+) -> Training:
+    """Trains a policy by recurrent PPO; a KeyboardInterrupt ends it early and keeps what it has.
+
+    Args:
+        env: a gymnasium env or vector env with Box observations and Box or Discrete actions.
+        settings: see `Settings`; None takes its defaults.
+        seed: of the weights, the envs, the actions and the shuffles.
+        policy: one to go on from; None makes a new one.
+        **policy_settings: of the new `RNNPolicy`; `cell="none"` is the baseline without memory.
+
+    Raises:
+        ValueError: for settings that do not fit, or a vector env that does not reset by itself.
+    """
+    settings = settings or Settings()
+    vector = env if isinstance(env, VectorEnv) else as_vector(env)
+    if vector.metadata.get("autoreset_mode") not in (
+        AutoresetMode.SAME_STEP,
+        AutoresetMode.NEXT_STEP,
+    ):
+        raise ValueError("env: expected autoreset mode SAME_STEP or NEXT_STEP")
+    if policy is None:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            spaces = vector.single_observation_space, vector.single_action_space
+            policy = RNNPolicy(*spaces, **policy_settings)
+    optimiser = torch.optim.Adam(policy.parameters(), lr=settings.learning_rate, eps=1e-5)
+    generator = torch.Generator().manual_seed(seed)
+    result = Training(policy)
+    try:
+        carry = begin(policy, vector, seed)
+        for iteration in range(settings.iterations):
+            buffer, carry, returns = collect(policy, vector, carry, settings, generator)
+            kl = update(policy, optimiser, buffer, settings, generator)
+            steps = (iteration + 1) * settings.rollout_length * vector.num_envs
+            mean = float(np.mean(returns)) if returns else float("nan")
+            result.history.append({"steps": steps, "return": mean, "kl": kl})
+    except KeyboardInterrupt:
+        result.interrupted = True
+    return result
