@@ -5,7 +5,9 @@ carried from rollout to rollout, resets inside a sequence clear it, sequences st
 starts from a state that fits it.
 """
 
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any
 
 import gymnasium as gym
@@ -13,8 +15,10 @@ import numpy as np
 import torch
 from gymnasium.vector import AutoresetMode, VectorEnv
 from torch import Tensor
+from tqdm import tqdm
 
 from rnn_tutorial.buffer import RolloutBuffer, Sequences, masked_mean, minibatches, normalise
+from rnn_tutorial.checkpoint import CheckpointError, load_checkpoint, save_checkpoint
 from rnn_tutorial.policy import RNNPolicy, draw_action
 from rnn_tutorial.recurrent import State, take
 from rnn_tutorial.rollout import as_vector
@@ -58,6 +62,9 @@ class Settings:
     """Where sequences start from: "stored", "zero", "recompute" or "burn_in"."""
     burn_in: int = 10
     """With "burn_in": how many earlier steps are replayed to find the state."""
+    checkpoint_every: int = 50
+    """Iterations between checkpoints. The envs begin anew at each, whether a file is written or
+    not, so that a resumed run repeats one that was never interrupted."""
 
     def __post_init__(self) -> None:
         if self.initial_state not in INITIAL_STATES:
@@ -268,19 +275,30 @@ def train(
     *,
     seed: int = 0,
     policy: RNNPolicy | None = None,
+    checkpoint: str | Path | None = None,
+    on_iteration: Callable[[Training], None] | None = None,
+    progress: bool = True,
     **policy_settings: Any,
 ) -> Training:
     """Trains a policy by recurrent PPO; a KeyboardInterrupt ends it early and keeps what it has.
+
+    With a checkpoint file that exists the run goes on from there, and gives the very weights of a
+    run that was never interrupted. A file is written every `checkpoint_every` iterations and at
+    the end.
 
     Args:
         env: a gymnasium env or vector env with Box observations and Box or Discrete actions.
         settings: see `Settings`; None takes its defaults.
         seed: of the weights, the envs, the actions and the shuffles.
         policy: one to go on from; None makes a new one.
+        checkpoint: a file to go on from, where it exists, and to write to.
+        on_iteration: called after each iteration, to draw a curve, say.
+        progress: shows a bar with the return, where standard error is a terminal.
         **policy_settings: of the new `RNNPolicy`; `cell="none"` is the baseline without memory.
 
     Raises:
         ValueError: for settings that do not fit, or a vector env that does not reset by itself.
+        CheckpointError: for a checkpoint that is damaged, or of another run; it says what differs.
     """
     settings = settings or Settings()
     vector = env if isinstance(env, VectorEnv) else as_vector(env)
@@ -297,14 +315,55 @@ def train(
     optimiser = torch.optim.Adam(policy.parameters(), lr=settings.learning_rate, eps=1e-5)
     generator = torch.Generator().manual_seed(seed)
     result = Training(policy)
+    note = {"seed": seed, "settings": asdict(settings), "policy_settings": policy_settings}
+
+    def save() -> None:
+        if checkpoint is not None:
+            written = {**note, "history": result.history}
+            save_checkpoint(checkpoint, policy, optimiser, generator, written)
+
+    if checkpoint is not None and Path(checkpoint).exists():
+        found = load_checkpoint(checkpoint, policy, optimiser, generator)
+        _same_run(checkpoint, note, found)
+        result.history = found["history"]
+    save()  # a file that cannot be written is better found out now
+    first = len(result.history)
+    bar = tqdm(total=settings.iterations, initial=first, disable=None if progress else True)
+    carry = None
     try:
-        carry = begin(policy, vector, seed)
-        for iteration in range(settings.iterations):
+        for iteration in range(first, settings.iterations):
+            if carry is None or iteration % settings.checkpoint_every == 0:
+                carry = begin(policy, vector, seed + 1_000_003 * iteration)
             buffer, carry, returns = collect(policy, vector, carry, settings, generator)
             kl = update(policy, optimiser, buffer, settings, generator)
             steps = (iteration + 1) * settings.rollout_length * vector.num_envs
             mean = float(np.mean(returns)) if returns else float("nan")
             result.history.append({"steps": steps, "return": mean, "kl": kl})
+            bar.set_postfix({"return": f"{mean:.2f}"}, refresh=False)
+            bar.update()
+            if len(result.history) % settings.checkpoint_every == 0:
+                save()
+            if on_iteration is not None:
+                on_iteration(result)
+        save()
     except KeyboardInterrupt:
         result.interrupted = True
+    finally:
+        bar.close()
     return result
+
+
+def _same_run(path: str | Path, note: dict[str, Any], found: dict[str, Any]) -> None:
+    """Raises a CheckpointError unless a checkpoint is of this run; it may be longer by now."""
+    got = {**found["settings"], **found["policy_settings"], "seed": found["seed"]}
+    expected = {**note["settings"], **note["policy_settings"], "seed": note["seed"]}
+    faults = [
+        f"{name}: expected {expected.get(name)!r}, got {got.get(name)!r}"
+        for name in sorted(expected.keys() | got.keys())
+        if name != "iterations" and expected.get(name) != got.get(name)
+    ]
+    done, every = len(found["history"]), note["settings"]["checkpoint_every"]
+    if done % every and done < note["settings"]["iterations"]:
+        faults.append(f"iterations: it ended at {done}, between two checkpoints {every} apart")
+    if faults:
+        raise CheckpointError(f"{path}: of another run; " + "; ".join(faults))

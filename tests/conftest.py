@@ -4,6 +4,9 @@ import jaxtyping
 import pytest
 import torch
 
+# Small tensors, and two test processes at once: more threads would only wait for each other.
+torch.set_num_threads(1)
+
 
 @pytest.fixture
 def no_shape_hook():

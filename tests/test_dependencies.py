@@ -12,7 +12,8 @@ import rnn_tutorial
 
 ROOT = Path(rnn_tutorial.__file__).parent
 HEAVY = {"matplotlib", "ipywidgets", "IPython", "seaborn", "PIL"}
-CORE = {"colours", "envs", "recurrent", "encoders", "policy", "rollout", "buffer", "ppo", "doctor"}
+CORE = {"colours", "envs", "recurrent", "encoders", "policy", "rollout", "buffer"}
+CORE |= {"checkpoint", "ppo", "doctor"}
 # Room -> the rooms it may import beside itself. The colours are constants that anybody may use.
 MAY_IMPORT = {
     "colours": set(),
@@ -22,7 +23,8 @@ MAY_IMPORT = {
     "policy": {"encoders", "recurrent"},
     "rollout": {"envs", "policy", "recurrent"},
     "buffer": {"envs", "policy", "recurrent", "rollout"},
-    "ppo": {"envs", "policy", "recurrent", "rollout", "buffer"},
+    "checkpoint": {"policy"},
+    "ppo": {"envs", "policy", "recurrent", "rollout", "buffer", "checkpoint"},
     "doctor": {"policy", "encoders", "recurrent"},
     "exercises": CORE,
     "plotting": CORE | {"exercises"},
