@@ -1,0 +1,116 @@
+"""The buffer view and its picture: what they show is what the real buffer does."""
+
+import numpy as np
+import pytest
+
+from rnn_tutorial.plotting import buffer as pictures
+from rnn_tutorial.plotting.buffer import draw_layout, draw_rollout, draw_sequences, lay_out
+from rnn_tutorial.plotting.figures import figure, png_bytes
+from rnn_tutorial.widgets.buffer_view import SLIDERS, BufferView, example_layout
+
+
+def small_layout(bptt=4):
+    """Two envs, six steps; env 1 begins an episode at step 4, after a truncation."""
+    reset, terminated, truncated = np.zeros((3, 6, 2), bool)
+    reset[4, 1] = truncated[3, 1] = terminated[5, 0] = True
+    return lay_out(reset, terminated, truncated, bptt)
+
+
+def test_each_step_stands_once_and_what_is_left_over_is_padding():
+    layout = small_layout()
+    assert layout.time.shape == (4, 4)
+    got = list(zip(layout.time[layout.valid], layout.env[layout.valid], strict=True))
+    assert sorted(got) == [(t, n) for t in range(6) for n in range(2)]
+    assert (~layout.valid).sum() == 4
+    assert layout.valid[:, :2].all()
+
+
+def test_a_sequence_that_begins_an_episode_starts_from_zeros_all_others_from_what_was_stored():
+    assert small_layout().stored.tolist() == [True, True, True, False]
+
+
+def test_the_pictures_hold_as_many_cells_resets_and_ends_as_there_are():
+    layout = small_layout()
+    _, axes = figure(1, 2)
+    for ax, draw in zip(axes, (draw_rollout, draw_sequences), strict=True):
+        draw(ax, layout)
+        cells = [p for p in ax.patches if p.get_hatch() is None]
+        assert len(cells) == 12
+        lines = {kind: [x for x in ax.lines if x.get_marker() == kind] for kind in "o>x"}
+        assert {k: len(v) for k, v in lines.items()} == {"o": 4, ">": 1, "x": 1}
+        assert len([x for x in ax.lines if x.get_linestyle() == "--"]) == 1
+    hatched = [p for p in axes[1].patches if p.get_hatch()]
+    assert sum(p.get_width() for p in hatched) == 4
+    assert [t.get_text() for t in axes[0].texts] == ["#0", "#1", "#2", "#3"]
+    assert [t.get_text() for t in axes[1].texts[:4]] == ["0", "1", "2", "3"]
+
+
+def test_many_sequences_still_fit_the_page():
+    layout = example_layout(18, 4, 6, 2, 1)
+    fig = draw_layout(layout)
+    assert fig.get_figheight() < 8
+    assert len(fig.axes[1].get_yticks()) <= pictures.MOST_LABELS
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("length", 9), ("num_envs", 1), ("episode_length", 3), ("spread", 0), ("bptt_length", 7)],
+)
+def test_every_control_moves_the_picture(name, value):
+    view = BufferView()
+    before = view.image.value
+    view.controls[name].value = value
+    assert view.failure.value == ""
+    assert view.image.value != before
+
+
+def test_the_bptt_length_never_exceeds_the_rollout():
+    view = BufferView(length=12, bptt_length=10)
+    view.controls["length"].value = 6
+    assert view.failure.value == ""
+    assert view.controls["bptt_length"].value == 6
+    assert view.layout_now.valid.shape == (6, 3)
+
+
+@pytest.mark.parametrize("low_or_high", [1, 2])
+def test_the_ends_of_all_sliders_can_be_drawn(low_or_high):
+    view = BufferView()
+    for name, limits in SLIDERS.items():
+        view.controls[name].value = limits[low_or_high]
+        assert view.failure.value == ""
+
+
+def test_resets_follow_ends():
+    layout = example_layout(18, 4, 5, 3, 6)
+    ends = layout.terminated | layout.truncated
+    assert (layout.reset[1:] == ends[:-1]).all()
+    assert layout.terminated.any()
+    assert layout.truncated.any()
+
+
+def test_a_failure_while_drawing_is_shown(monkeypatch):
+    view = BufferView()
+    monkeypatch.setattr("rnn_tutorial.widgets.buffer_view.draw_layout", lambda layout: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        view.controls["spread"].value = 1
+    assert "ZeroDivisionError" in view.failure.value
+
+
+def test_without_a_kernel_it_is_a_picture_with_words():
+    data, metadata = BufferView()._repr_mimebundle_()
+    assert data["image/png"]
+    assert "cut into 9 sequences" in metadata["image/png"]["alt"]
+
+
+def test_the_picture_is_the_same_each_time():
+    layout = small_layout()
+    assert png_bytes(draw_layout(layout)) == png_bytes(draw_layout(layout))
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [({"steps": 3}, "expected some of"), ({"num_envs": 9}, "num_envs: expected 1 to 4, got 9")],
+)
+def test_misuse_is_told(settings, message):
+    with pytest.raises(ValueError, match=message):
+        BufferView(**settings)
