@@ -12,7 +12,8 @@ from rnn_tutorial.checkpoint import (
     read_checkpoint,
 )
 from rnn_tutorial.policy import RNNPolicy
-from rnn_tutorial.ppo import Settings, train
+from rnn_tutorial.ppo import train
+from rnn_tutorial.settings import Settings
 
 
 def make_env():

@@ -13,7 +13,7 @@ import rnn_tutorial
 ROOT = Path(rnn_tutorial.__file__).parent
 HEAVY = {"matplotlib", "ipywidgets", "IPython", "seaborn", "PIL"}
 CORE = {"colours", "envs", "recurrent", "encoders", "policy", "rollout", "buffer"}
-CORE |= {"checkpoint", "ppo", "doctor"}
+CORE |= {"checkpoint", "settings", "collect", "ppo", "doctor"}
 # Room -> the rooms it may import beside itself. The colours are constants that anybody may use.
 MAY_IMPORT = {
     "colours": set(),
@@ -24,7 +24,9 @@ MAY_IMPORT = {
     "rollout": {"envs", "policy", "recurrent"},
     "buffer": {"envs", "policy", "recurrent", "rollout"},
     "checkpoint": {"policy"},
-    "ppo": {"envs", "policy", "recurrent", "rollout", "buffer", "checkpoint"},
+    "settings": set(),
+    "collect": {"buffer", "policy", "recurrent", "settings"},
+    "ppo": {"policy", "recurrent", "rollout", "buffer", "checkpoint", "collect", "settings"},
     "doctor": {"policy", "encoders", "recurrent"},
     "exercises": CORE,
     "plotting": CORE | {"exercises"},

@@ -1,0 +1,107 @@
+"""Collecting: a policy acts in a vector env, and what learning needs goes into the buffer."""
+
+from dataclasses import dataclass
+
+import gymnasium as gym
+import numpy as np
+import torch
+from gymnasium.vector import AutoresetMode, VectorEnv
+
+from rnn_tutorial.buffer import RolloutBuffer
+from rnn_tutorial.policy import RNNPolicy, draw_action
+from rnn_tutorial.recurrent import State, take
+from rnn_tutorial.settings import Settings
+
+
+@dataclass
+class Carry:
+    """What goes from one rollout to the next: the episodes do not end where a rollout does.
+
+    Attributes:
+        observation: (N, *obs), the next one to be seen.
+        reset: (N,) bool, whether it begins an episode.
+        valid: (N,) bool, false where the next step only resets the env.
+        state: the policy's state before it.
+        episode_return: (N,), what the running episodes have earned so far.
+    """
+
+    observation: np.ndarray
+    reset: np.ndarray
+    valid: np.ndarray
+    state: State
+    episode_return: np.ndarray
+
+
+def begin(policy: RNNPolicy, env: VectorEnv, seed: int) -> Carry:
+    """Resets the envs; every episode begins."""
+    n = env.num_envs
+    observation, _ = env.reset(seed=seed)
+    state = policy.initial_state(n)
+    return Carry(observation, np.ones(n, bool), np.ones(n, bool), state, np.zeros(n))
+
+
+@torch.no_grad()
+def collect(
+    policy: RNNPolicy,
+    env: VectorEnv,
+    carry: Carry,
+    settings: Settings,
+    generator: torch.Generator,
+) -> tuple[RolloutBuffer, Carry, list[float]]:
+    """Runs the policy for T steps of every env.
+
+    Args:
+        policy: the policy that acts.
+        env: a vector env with autoreset mode SAME_STEP or NEXT_STEP.
+        carry: from `begin` or from the rollout before.
+        settings: T, L, gamma, lambda, reward scale.
+        generator: of the actions.
+
+    Returns:
+        The buffer, with advantages; what to carry on; the returns of the episodes that ended.
+    """
+    length, n = settings.rollout_length, env.num_envs
+    buffer = RolloutBuffer(length, n, settings.bptt_length)
+    same_step = env.metadata["autoreset_mode"] == AutoresetMode.SAME_STEP
+    true_next_value = torch.zeros(length, n)
+    returns: list[float] = []
+    for t in range(length):
+        obs = torch.as_tensor(carry.observation, dtype=torch.float32)
+        output, state = policy.step(obs, carry.state, torch.as_tensor(carry.reset))
+        action = draw_action(output.distribution, False, generator)
+        executed = action.numpy()
+        if isinstance(env.action_space, gym.spaces.Box):
+            executed = np.clip(executed, env.action_space.low, env.action_space.high)
+        observation, reward, terminated, truncated, info = env.step(executed)
+        ends = terminated | truncated
+        buffer.add(
+            carry.state,
+            observation=obs,
+            action=action,
+            log_prob=output.distribution.log_prob(action),
+            value=output.value,
+            reward=reward * settings.reward_scale,
+            reset=carry.reset,
+            terminated=terminated,
+            truncated=truncated,
+            valid=carry.valid,
+        )
+        if not same_step and t > 0:  # the true last observation is the one seen in this step
+            true_next_value[t - 1] = output.value
+        if same_step and truncated.any():
+            cut = np.flatnonzero(truncated)
+            last = torch.as_tensor(np.stack([info["final_obs"][i] for i in cut]).astype(np.float32))
+            true_next_value[t, cut] = policy.step(last, take(state, cut))[0].value
+        earned = carry.episode_return + reward
+        returns += earned[ends].tolist()
+        if same_step:
+            reset, valid = ends, carry.valid
+        else:
+            reset, valid = ~carry.valid, ~ends
+        carry = Carry(observation, reset, valid, state, np.where(ends, 0.0, earned))
+    obs = torch.as_tensor(carry.observation, dtype=torch.float32)
+    last_value = policy.step(obs, carry.state, torch.as_tensor(carry.reset))[0].value
+    if not same_step:
+        true_next_value[-1] = last_value
+    buffer.finish(last_value, true_next_value, settings.gamma, settings.gae_lambda)
+    return buffer, carry, returns
