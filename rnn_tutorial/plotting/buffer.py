@@ -147,4 +147,4 @@ def _ends(ax: Axes, layout: Layout, places: list[Any], drop: float = 0.0) -> Non
             ax.plot([x - 0.5] * 2, [y - 0.45, y + 0.45], color=BOUNDARY, ls="--", lw=1.6)
         for flag, marker in ((layout.truncated, ">"), (layout.terminated, "x")):
             if flag[t, env]:
-                ax.plot(x + 0.33, y + drop, marker, ms=4.5, mfc="none", mec=REWARD, mew=1.6)
+                ax.plot(x + 0.36, y + drop, marker, ms=4.2, mfc="none", mec=REWARD, mew=1.6)

@@ -1,0 +1,40 @@
+"""The pictures of replays show what they are given."""
+
+import numpy as np
+import pytest
+
+from rnn_tutorial.plotting.figures import figure, png_bytes
+from rnn_tutorial.plotting.replay import draw_errors, draw_horizons, draw_log_ratios
+
+
+def test_log_ratios_are_levels_of_ten_with_envs_as_rows():
+    log_ratio = np.array([[0.0, -0.1], [100.0, 1.0], [0.0, 0.0]])
+    reset = np.zeros((3, 2), bool)
+    reset[1, 1] = True
+    fig = draw_log_ratios({"a": log_ratio, "b": log_ratio * 0}, reset)
+    top, bottom = fig.axes[:2]
+    assert np.allclose(top.images[0].get_array(), [[-3, 1, -3], [-1, 0, -3]])
+    assert np.allclose(bottom.images[0].get_array(), -3)
+    assert [line.get_xdata()[0] for line in top.lines if line.get_linestyle() == "--"] == [0.5]
+    assert png_bytes(fig)[:4] == b"\x89PNG"
+
+
+def test_one_panel_is_enough():
+    assert draw_log_ratios({"a": np.zeros((3, 2))}, np.zeros((3, 2), bool)).axes[0].get_title()
+
+
+def test_errors_are_lines_with_names_at_their_ends():
+    _, ax = figure()
+    draw_errors(ax, {"x": [0.0, 1.0, 2.0], "y": [1.0, 1.0, 1.0]}, "black")
+    assert [text.get_text() for text in ax.texts] == ["x", "y"]
+    assert ax.lines[0].get_ydata()[0] == pytest.approx(1e-9)
+    assert ax.texts[0].xy == (2, 2.0)
+    assert ax.lines[0].get_linestyle() != ax.lines[1].get_linestyle()
+
+
+def test_horizons_have_time_downwards_and_observations_to_the_right():
+    sizes = np.array([[1.0, 0.1], [0.0, 1.0]])  # (k, t)
+    fig = draw_horizons({"L = 2": sizes, "L = 1": np.eye(2)}, [1])
+    assert np.allclose(fig.axes[0].images[0].get_array(), [[0, -3], [-1, 0]])
+    assert np.allclose(fig.axes[1].images[0].get_array(), [[0, -3], [-3, 0]])
+    assert fig.axes[0].lines[0].get_ydata()[0] == 0.5
