@@ -15,6 +15,9 @@ from torch import Tensor
 
 from rnn_tutorial.recurrent import State, map_state, take
 
+COLUMNS = {"observation", "action", "log_prob", "value", "reward"}
+COLUMNS |= {"reset", "terminated", "truncated", "valid"}
+
 
 @dataclass(frozen=True)
 class Sequences:
@@ -87,10 +90,14 @@ class RolloutBuffer:
                 terminated, truncated, valid.
 
         Raises:
-            ValueError: if the buffer is full, or an entry does not have N rows.
+            ValueError: if the buffer is full, a column is missing or unknown, or an entry does not
+                have N rows.
         """
         if self.steps == self.length:
             raise ValueError(f"buffer: expected at most {self.length} steps; clear() it first")
+        if step.keys() != COLUMNS:
+            odd = sorted(step.keys() ^ COLUMNS)
+            raise ValueError(f"step: expected the columns {sorted(COLUMNS)}, differs in {odd}")
         if self.steps % self.bptt_length == 0:
             self.states.append(map_state(lambda part: part.detach().clone(), state))
         for name, value in step.items():
@@ -146,6 +153,9 @@ class RolloutBuffer:
 
         Args:
             states: what the stretches start from; None is what was stored. (`ppo` recomputes.)
+
+        Raises:
+            ValueError: before `finish`.
         """
         length, pieces = self.bptt_length, -(-self.length // self.bptt_length)
 
@@ -155,6 +165,8 @@ class RolloutBuffer:
             stretches = torch.cat((column, padding)).unflatten(0, (pieces, length))
             return stretches.transpose(0, 1).flatten(1, 2)  # (L, pieces * N, ...)
 
+        if "advantage" not in self._columns:
+            raise ValueError("sequences: expected finish() first, there are no advantages yet")
         chosen = self.states if states is None else states
         names = [name for name in Sequences.__dataclass_fields__ if name != "state"]
         return Sequences(
@@ -174,9 +186,10 @@ def gae(
 ) -> Float[Tensor, "T N"]:
     """Generalised advantage estimates (Schulman et al. 2016, https://arxiv.org/abs/1506.02438).
 
-    Where step t terminated, what follows is worth 0. Where it was truncated, what follows is worth
-    `true_next_value[t]`, the value of the episode's true last observation. Elsewhere it is worth
-    `next_value[t]`. Nothing is summed across an end of either kind.
+    Where step t terminated, what follows is worth 0, also if it was truncated as well. Where it was
+    truncated, what follows is worth `true_next_value[t]`, the value of the episode's true last
+    observation. Elsewhere it is worth `next_value[t]`. Nothing is summed across an end of either
+    kind.
 
     Args:
         reward: of each step.

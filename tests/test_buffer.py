@@ -49,14 +49,14 @@ def test_termination_stops_the_bootstrap_and_truncation_does_not():
     assert gae(one, 0 * one, 9 * one, 5 * one, no, no, 0.5, 1.0).item() == 5.5
 
 
-def fill(length, n, bptt=None):
+def fill(length, n, bptt=None, rows=None):
     """A buffer whose observation at (t, n) is 100 t + n, and whose state before t is t."""
     buffer = RolloutBuffer(length, n, bptt)
     for t in range(length):
         row = torch.zeros(n)
         buffer.add(
             torch.full((1, n, 2), float(t)),
-            observation=100.0 * t + torch.arange(float(n)),
+            observation=100.0 * t + torch.arange(float(rows or n)),
             action=row,
             log_prob=row,
             value=row,
@@ -115,10 +115,12 @@ def test_padding_has_no_part_in_means_and_normalisation():
     [
         (lambda: RolloutBuffer(4, 2, 5), "bptt_length: expected 1 to 4, got 5"),
         (lambda: fill(2, 3).add(torch.zeros(1, 3, 2)), "at most 2 steps"),
+        (lambda: fill(2, 3, rows=2), "observation: expected 3 rows, got 2"),
         (
-            lambda: RolloutBuffer(2, 3).add(torch.zeros(1, 3, 2), reward=torch.zeros(2)),
-            "reward: expected 3 rows, got 2",
+            lambda: RolloutBuffer(2, 3).add(torch.zeros(1, 3, 2), rewards=torch.zeros(3)),
+            "differs in .*'reward', 'rewards'",
         ),
+        (lambda: RolloutBuffer(2, 3).sequences(), r"expected finish\(\) first"),
         (lambda: list(minibatches(fill(2, 3).sequences(), 4)), "expected 1 to 3 minibatches"),
         (
             lambda: RolloutBuffer(2, 3).finish(torch.zeros(3), torch.zeros(2, 3), 0.9, 0.9),

@@ -150,3 +150,10 @@ def test_05_the_stepper_moves_through_time_and_policies(lab):
     view.photograph("05_stepper_trial")
     view.click(".widget-play button")  # Play
     view.moves(lambda: None)
+
+
+def test_06_the_buffer_is_cut_anew(lab):
+    view = View(lab("06"))
+    view.moves(lambda: view.slide("T (steps)"))
+    view.moves(lambda: view.slide("L (BPTT)"))
+    view.photograph("06_buffer")
