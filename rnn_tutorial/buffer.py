@@ -6,7 +6,7 @@ the BPTT length: the state that a sequence cut there has to start from.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 import torch
@@ -44,6 +44,9 @@ class Sequences:
     reset: Tensor
     valid: Tensor
     state: State
+
+
+TIME_MAJOR = [entry.name for entry in fields(Sequences) if entry.name != "state"]
 
 
 class RolloutBuffer:
@@ -168,10 +171,8 @@ class RolloutBuffer:
         if "advantage" not in self._columns:
             raise ValueError("sequences: expected finish() first, there are no advantages yet")
         chosen = self.states if states is None else states
-        names = [name for name in Sequences.__dataclass_fields__ if name != "state"]
-        return Sequences(
-            **{name: cut(self._columns[name]) for name in names}, state=join_states(chosen)
-        )
+        columns = {name: cut(self._columns[name]) for name in TIME_MAJOR}
+        return Sequences(**columns, state=join_states(chosen))
 
 
 def gae(
@@ -234,11 +235,7 @@ def minibatches(
 
 def pick(sequences: Sequences, chosen: Tensor) -> Sequences:
     """The sequences with these indices."""
-    columns = {
-        name: getattr(sequences, name)[:, chosen]
-        for name in Sequences.__dataclass_fields__
-        if name != "state"
-    }
+    columns = {name: getattr(sequences, name)[:, chosen] for name in TIME_MAJOR}
     return Sequences(**columns, state=take(sequences.state, chosen))
 
 

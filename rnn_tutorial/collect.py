@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 
-import gymnasium as gym
 import numpy as np
 import torch
 from gymnasium.vector import AutoresetMode, VectorEnv
@@ -10,6 +9,7 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from rnn_tutorial.buffer import RolloutBuffer
 from rnn_tutorial.policy import RNNPolicy, draw_action
 from rnn_tutorial.recurrent import State, take
+from rnn_tutorial.rollout import executed, next_flags
 from rnn_tutorial.settings import Settings
 
 
@@ -62,17 +62,16 @@ def collect(
     """
     length, n = settings.rollout_length, env.num_envs
     buffer = RolloutBuffer(length, n, settings.bptt_length)
-    same_step = env.metadata["autoreset_mode"] == AutoresetMode.SAME_STEP
+    mode = env.metadata["autoreset_mode"]
+    same_step = mode == AutoresetMode.SAME_STEP
     true_next_value = torch.zeros(length, n)
     returns: list[float] = []
     for t in range(length):
         obs = torch.as_tensor(carry.observation, dtype=torch.float32)
         output, state = policy.step(obs, carry.state, torch.as_tensor(carry.reset))
         action = draw_action(output.distribution, False, generator)
-        executed = action.numpy()
-        if isinstance(env.action_space, gym.spaces.Box):
-            executed = np.clip(executed, env.action_space.low, env.action_space.high)
-        observation, reward, terminated, truncated, info = env.step(executed)
+        step = env.step(executed(action.numpy(), env.action_space))
+        observation, reward, terminated, truncated, info = step
         ends = terminated | truncated
         buffer.add(
             carry.state,
@@ -94,10 +93,7 @@ def collect(
             true_next_value[t, cut] = policy.step(last, take(state, cut))[0].value
         earned = carry.episode_return + reward
         returns += earned[ends].tolist()
-        if same_step:
-            reset, valid = ends, carry.valid
-        else:
-            reset, valid = ~carry.valid, ~ends
+        reset, valid = next_flags(mode, ends, carry.valid)
         carry = Carry(observation, reset, valid, state, np.where(ends, 0.0, earned))
     obs = torch.as_tensor(carry.observation, dtype=torch.float32)
     last_value = policy.step(obs, carry.state, torch.as_tensor(carry.reset))[0].value

@@ -107,7 +107,7 @@ class RNNPolicy(nn.Module):
         Raises:
             ValueError: for an observation, state or reset of the wrong shape, or NaN observations.
         """
-        self._check(obs, reset, ("N",))
+        self._check(obs, ("N",))
         hidden, state = self.core.step(self.encoder(obs), state, reset)
         return self._heads(hidden), state
 
@@ -130,7 +130,7 @@ class RNNPolicy(nn.Module):
         Raises:
             ValueError: as `step`.
         """
-        self._check(obs, reset, ("T", "N"))
+        self._check(obs, ("T", "N"))
         features = self.encoder(obs.flatten(0, 1)).unflatten(0, obs.shape[:2])
         hidden, state = self.core.unroll(features, state, reset)
         return self._heads(hidden), state
@@ -225,7 +225,7 @@ class RNNPolicy(nn.Module):
     def _form(self) -> str:
         return f"one observation {tuple(self.obs_shape)}"
 
-    def _check(self, obs: Tensor, reset: Tensor | None, axes: tuple[str, ...]) -> None:
+    def _check(self, obs: Tensor, axes: tuple[str, ...]) -> None:
         """Raises a ValueError that says expected and got; `axes` stand before the observation's."""
         lead = len(axes)
         dtype = self.critic.weight.dtype
@@ -238,11 +238,6 @@ class RNNPolicy(nn.Module):
         if 0 in obs.shape[:lead]:
             raise ValueError(
                 f"obs: expected at least one of each of {axes}, got {tuple(obs.shape)}"
-            )
-        if reset is not None and (reset.shape != obs.shape[:lead] or reset.dtype != torch.bool):
-            raise ValueError(
-                f"reset: expected bool {tuple(obs.shape[:lead])}, got {reset.dtype} "
-                f"{tuple(reset.shape)}"
             )
         finite = obs.isfinite()
         if not finite.all():

@@ -17,7 +17,7 @@ from torch.nn.functional import linear
 
 State = Tensor | tuple[Tensor, Tensor]
 
-CELLS: dict[str, type[nn.RNNBase]] = {"rnn": nn.RNN, "gru": nn.GRU, "lstm": nn.LSTM}
+CELLS: dict[str, Any] = {"rnn": nn.RNN, "gru": nn.GRU, "lstm": nn.LSTM}
 
 
 def map_state(function: Callable[[Tensor], Tensor], state: State) -> State:
@@ -93,6 +93,12 @@ def take(state: State, envs: Any) -> State:
     return map_state(lambda part: part[:, envs], state)
 
 
+def check_reset(reset: Tensor | None, shape: tuple[int, ...]) -> None:
+    """Raises a ValueError unless there is no reset or it is boolean and of this shape."""
+    if reset is not None and (reset.shape != shape or reset.dtype != torch.bool):
+        raise ValueError(f"reset: expected bool {shape}, got {reset.dtype} {tuple(reset.shape)}")
+
+
 class MemorylessCore(nn.Module):
     """The core taken out: a feed-forward layer with a recurrent core's interface.
 
@@ -115,12 +121,14 @@ class MemorylessCore(nn.Module):
         self, x: Float[Tensor, "N features"], state: State, reset: Tensor | None = None
     ) -> tuple[Float[Tensor, "N H"], State]:
         """tanh(W x + b), and the state as it came."""
+        check_reset(reset, tuple(x.shape[:-1]))
         return torch.tanh(self.linear(x)), state
 
     def unroll(
         self, x: Float[Tensor, "T N features"], state: State, reset: Tensor | None = None
     ) -> tuple[Float[Tensor, "T N H"], State]:
         """`step` at every time."""
+        check_reset(reset, tuple(x.shape[:-1]))
         return torch.tanh(self.linear(x)), state
 
 
@@ -145,7 +153,7 @@ class RecurrentCore(nn.Module):
             known = ", ".join(map(repr, CELLS))
             raise ValueError(f"cell: expected one of {known}, got {cell!r}")
         self.cell = cell
-        self.rnn: nn.RNNBase = CELLS[cell](input_size, hidden_size, num_layers)  # type: ignore[arg-type]
+        self.rnn: nn.RNNBase = CELLS[cell](input_size, hidden_size, num_layers)
 
     def initial_state(self, n: int) -> State:
         """Zeros (layers, n, H), for the LSTM a pair of them, on the parameters' device."""
@@ -243,8 +251,7 @@ class RecurrentCore(nn.Module):
         if len(lead) != len(axes) or got[-1] != self.rnn.input_size or 0 in lead:
             form = ", ".join([*axes, str(self.rnn.input_size)])
             raise ValueError(f"x: expected shape ({form}), none of them 0, got {got}")
-        if reset is not None and (reset.shape != lead or reset.dtype != torch.bool):
-            raise ValueError(f"reset: expected bool {lead}, got {reset.dtype} {tuple(reset.shape)}")
+        check_reset(reset, lead)
         expected = (self.rnn.num_layers, lead[-1], self.rnn.hidden_size)
         parts = ("hidden", "cell") if self.cell == "lstm" else ("hidden",)
         given = state if isinstance(state, tuple) else (state,)

@@ -128,7 +128,6 @@ def record(
     n = vector.num_envs
     parameter = next(policy.parameters())
     generator = torch.Generator(parameter.device).manual_seed(seed)
-    action_space = vector.action_space
 
     observation, info = vector.reset(seed=seed, options=options)
     state = policy.initial_state(n)
@@ -143,11 +142,8 @@ def record(
             output, state = policy.step(obs, memory)
             action = draw_action(output.distribution, deterministic, generator)
             raw = action.cpu().numpy()
-            if isinstance(action_space, gym.spaces.Box):
-                executed = np.clip(raw, action_space.low, action_space.high)
-            else:
-                executed = raw
-            next_obs, reward, terminated, truncated, next_info = vector.step(executed)
+            step = vector.step(executed(raw, vector.action_space))
+            next_obs, reward, terminated, truncated, next_info = step
             ends = terminated | truncated
             true_next = np.array(next_obs)
             if "final_obs" in next_info:
@@ -172,10 +168,7 @@ def record(
                 }
             )
             observation, info = next_obs, next_info
-            if mode == AutoresetMode.SAME_STEP:
-                reset = ends
-            else:  # the step after an end is spent on resetting; the one after it begins
-                reset, valid = ~valid, ~ends
+            reset, valid = next_flags(mode, ends, valid)
     return Rollout(**_stack(steps))
 
 
@@ -207,6 +200,20 @@ def replace(at: int, other: State) -> Intervention:
         return other if t == at else state
 
     return intervene
+
+
+def executed(action: Array, space: gym.Space) -> Array:
+    """The actions as an env is given them: clipped to a Box, otherwise as they were drawn."""
+    return np.clip(action, space.low, space.high) if isinstance(space, gym.spaces.Box) else action
+
+
+def next_flags(mode: AutoresetMode, ends: Array, valid: Array) -> tuple[Array, Array]:
+    """`reset` and `valid` (N,) of the next step, from which episodes this one ended.
+
+    With SAME_STEP the next observation begins the new episode. With NEXT_STEP the step after an
+    end is spent on resetting, and the one after it begins.
+    """
+    return (ends, valid) if mode == AutoresetMode.SAME_STEP else (~valid, ~ends)
 
 
 def as_vector(env: gym.Env) -> VectorEnv:

@@ -25,7 +25,7 @@ MAY_IMPORT = {
     "buffer": {"envs", "policy", "recurrent", "rollout"},
     "checkpoint": {"policy"},
     "settings": set(),
-    "collect": {"buffer", "policy", "recurrent", "settings"},
+    "collect": {"buffer", "policy", "recurrent", "rollout", "settings"},
     "ppo": {"policy", "recurrent", "rollout", "buffer", "checkpoint", "collect", "settings"},
     "doctor": {"policy", "encoders", "recurrent"},
     "exercises": CORE,

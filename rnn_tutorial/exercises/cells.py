@@ -11,9 +11,9 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence
 
 from rnn_tutorial.exercises.verdict import Verdict, judge
+from rnn_tutorial.recurrent import CELLS
 
 GATES = {"rnn": 1, "gru": 3, "lstm": 4}
-MODULES: dict[str, Any] = {"rnn": nn.RNN, "gru": nn.GRU, "lstm": nn.LSTM}
 CASES = [
     (kind, features, hidden, layers)
     for kind in GATES
@@ -45,7 +45,7 @@ def check_parameter_count(answer: Callable[[str, int, int, int], Any]) -> Verdic
         results = [answer(*case) for case in CASES]
         return None if all(result is None or result is ... for result in results) else results
 
-    modules = [MODULES[kind](*sizes, device="meta") for kind, *sizes in CASES]
+    modules = [CELLS[kind](*sizes, device="meta") for kind, *sizes in CASES]
     real = [sum(p.numel() for p in module.parameters()) for module in modules]
     return judge(
         answers,

@@ -2,12 +2,12 @@
 
 import warnings
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import nn
 
-MODULES: dict[str, Any] = {"rnn": nn.RNN, "gru": nn.GRU, "lstm": nn.LSTM}
+from rnn_tutorial.recurrent import CELLS
 
 
 class Shapes(NamedTuple):
@@ -53,8 +53,8 @@ class RNNCall:
     proj_size: int = 0
 
     def __post_init__(self) -> None:
-        if self.cell not in MODULES:
-            raise ValueError(f"cell must be one of {', '.join(MODULES)}, got {self.cell!r}")
+        if self.cell not in CELLS:
+            raise ValueError(f"cell must be one of {', '.join(CELLS)}, got {self.cell!r}")
         for name in ("num_layers", "length", "batch", "input_size", "hidden_size"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
@@ -77,11 +77,11 @@ class RNNCall:
             for name in ("num_layers", "bidirectional", "batch_first", "proj_size")
             if getattr(self, name) != getattr(nn.LSTM(1, 1), name)
         )
-        return f"nn.{MODULES[self.cell].__name__}({self.input_size}, {self.hidden_size}{extra})"
+        return f"nn.{CELLS[self.cell].__name__}({self.input_size}, {self.hidden_size}{extra})"
 
     def module(self) -> nn.RNNBase:
         """The real module with these settings, its weights freshly drawn."""
-        return MODULES[self.cell](
+        return CELLS[self.cell](
             self.input_size,
             self.hidden_size,
             num_layers=self.num_layers,

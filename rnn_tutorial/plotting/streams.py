@@ -7,7 +7,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.image import AxesImage
 
-from rnn_tutorial.colours import BOUNDARY, SIGNED_MAP
+from rnn_tutorial.colours import BOUNDARY
+from rnn_tutorial.plotting.memory import draw_signed
 
 OBSERVATION_NAMES = {
     "rnn_tutorial/Point-v0": ("x", "y"),
@@ -49,19 +50,11 @@ def draw_stream(
     stream = np.asarray(observations, np.float64)
     if stream.ndim != 2 or stream.shape[1] != len(names):
         raise ValueError(f"observations: expected shape (T, {len(names)}), got {stream.shape}")
-    image = ax.imshow(
-        stream.T,
-        aspect="auto",
-        cmap=SIGNED_MAP,
-        vmin=-limit,
-        vmax=limit,
-        interpolation="nearest",
-    )
+    image = draw_signed(ax, stream, limit)
     ax.set_yticks(range(len(names)), names)
     ax.set_yticks(np.arange(len(names) - 1) + 0.5, minor=True)
     ax.tick_params(which="minor", length=0)
     ax.grid(which="minor", axis="y", color="white", lw=2)
-    ax.set_xlabel("time (steps)")
     for t in boundaries:
         ax.axvline(t - 0.5, color=BOUNDARY, ls="--", lw=1.5)
     return image

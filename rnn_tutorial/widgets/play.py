@@ -123,6 +123,7 @@ class PlayPoint(LiveView):
     def _begin(self, seed: int | None) -> None:
         self.observation, info = self.env.reset(seed=seed)
         self.goal: NDArray[np.float64] = info["goal"]
+        self.oracle: OracleRun = run_oracle(gym.make(self.controls["env"].value), self.goal)
         self.positions: list[NDArray[np.float32]] = [self.observation[:2]]
         self.rewards: list[float] = []
         self.revealed = False
@@ -176,11 +177,8 @@ class PlayPoint(LiveView):
 
     def returns(self) -> tuple[float, float]:
         """The reader's return so far, and the oracle's after as many steps."""
-        oracle = self._oracle().rewards[: len(self.rewards)]
+        oracle = self.oracle.rewards[: len(self.rewards)]
         return float(np.sum(self.rewards)), float(oracle.sum())
-
-    def _oracle(self) -> OracleRun:
-        return run_oracle(gym.make(self.controls["env"].value), self.goal)
 
     def _reveal(self, why: str = "") -> None:
         """Shows path, goal and return, and ends the game; a second time nothing changes."""
@@ -192,7 +190,7 @@ class PlayPoint(LiveView):
         self._say(f"{why}After {len(self.rewards)} steps: {result}.")
         self._show_numbers()
         base: Any = self.env.unwrapped
-        best_way = self._oracle().positions[: len(self.positions)]
+        best_way = self.oracle.positions[: len(self.positions)]
         for way in self._episodes(best_way):
             self._plane.plot(*way.T, color=ACTION, ls="--", lw=2.5)
         ways = self._episodes(np.array(self.positions, np.float64))
