@@ -39,11 +39,8 @@ def corner(num_layers, bidirectional, packed, lengths):
         (check_corner_rule, corner),
     ],
 )
-def test_a_solution_is_right_and_an_untouched_stub_is_not_attempted(check, solution):
+def test_a_solution_is_right(check, solution):
     assert check(solution).right
-    assert check(lambda *args: None).status == "not attempted"
-    assert check(lambda *args: ...).status == "not attempted"
-    assert check(lambda *args: 1 / 0).status == "wrong"
 
 
 @pytest.mark.parametrize(

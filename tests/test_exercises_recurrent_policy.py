@@ -51,11 +51,8 @@ def density(mean, std, action):
         (check_joint_log_prob, log_prob),
     ],
 )
-def test_a_solution_is_right_and_an_untouched_stub_is_not_attempted(check, solution):
+def test_a_solution_is_right(check, solution):
     assert check(solution).right
-    assert check(lambda *args: None).status == "not attempted"
-    assert check(lambda *args: ...).status == "not attempted"
-    assert check(lambda *args: 1 / 0).status == "wrong"
 
 
 @pytest.mark.parametrize(

@@ -1,9 +1,30 @@
 """How answers are judged: the place, the reader's own line, and what counts as numbers."""
 
+import importlib
+import pkgutil
+
+import pytest
 import torch
 from torch import nn
 
+from rnn_tutorial import exercises
 from rnn_tutorial.exercises.verdict import judge
+
+
+def all_checks():
+    """Every `check_...` of the package, by the name of its module and its own."""
+    for found in pkgutil.iter_modules(exercises.__path__, "rnn_tutorial.exercises."):
+        module = importlib.import_module(found.name)
+        for name in sorted(vars(module)):
+            if name.startswith("check_"):
+                yield pytest.param(getattr(module, name), id=f"{found.name.split('.')[-1]}.{name}")
+
+
+@pytest.mark.parametrize("check", list(all_checks()))
+def test_an_untouched_stub_is_not_attempted_and_an_error_is_wrong(check):
+    assert check(lambda *args: None).status == "not attempted"
+    assert check(lambda *args: ...).status == "not attempted"
+    assert check(lambda *args: 1 / 0).status == "wrong"
 
 
 def test_a_list_of_tensors_with_gradients_is_judged_by_its_numbers():
