@@ -157,6 +157,34 @@ def test_the_cue_is_seen_in_the_first_observations_only():
     assert (env.step([0, 0])[0][2:] == 0).all()
 
 
+def test_during_a_delay_the_point_waits_and_nothing_is_paid():
+    env = CuedPointEnv(horizon=4, delay=3)
+    env.reset(options={"goal": (0.0, 1.0)})
+    steps = [env.step([0.0, 1.0]) for _ in range(7)]
+    np.testing.assert_allclose([step[0][1] for step in steps], [0, 0, 0, 0.1, 0.2, 0.3, 0.4])
+    np.testing.assert_allclose([step[1] for step in steps], [0, 0, 0, -0.9, -0.8, -0.7, -0.6])
+    assert [step[3] for step in steps] == [False] * 6 + [True]
+    assert all(step[0][4] == 0 for step in steps)
+    env.reset()
+    with pytest.raises(ValueError, match="finite"):
+        env.step([np.nan, 0.0])
+
+
+@pytest.mark.parametrize("mode", [AutoresetMode.SAME_STEP, AutoresetMode.NEXT_STEP])
+@pytest.mark.parametrize("delay", [0, 1, 5])
+def test_a_delay_is_the_same_in_the_vector_env(delay, mode):
+    name, settings = "rnn_tutorial/CuedPoint-v0", {"horizon": 3, "delay": delay, "cue_steps": 2}
+    native = gym.make_vec(name, num_envs=3, autoreset_mode=mode, **settings)
+    single = SyncVectorEnv([lambda: gym.make(name, **settings)] * 3, autoreset_mode=mode)
+    assert native.observation_space == single.observation_space
+    rng = np.random.default_rng(0)
+    np.testing.assert_array_equal(native.reset(seed=1)[0], single.reset(seed=1)[0])
+    for _ in range(25):
+        action = rng.normal(size=(3, 2))
+        for a, b in zip(native.step(action)[:4], single.step(action)[:4], strict=True):
+            np.testing.assert_array_equal(a, b)
+
+
 def test_a_trial_keeps_its_goal_and_says_where_its_second_episode_begins():
     env = gym.make("rnn_tutorial/PointTrial-v0")
     observation, info = env.reset(seed=0)
@@ -216,6 +244,8 @@ def test_rendering_is_a_picture_or_a_line_of_text():
         (lambda: stepped("rnn_tutorial/Point-v0", [np.nan, 0]), "finite"),
         (lambda: vector_stepped([1, 0]), r"shape \(2, 2\), got \(2,\)"),
         (lambda: gym.make_vec(IDS[0], num_envs=2).reset(seed=[1]), "expected 2 seeds, got 1"),
+        (lambda: CuedPointEnv(delay=-1), "delay: expected at least 0, got -1"),
+        (lambda: gym.make_vec(IDS[2], delay=3, horizon=0), "horizon: expected at least 1, got 0"),
         (lambda: gym.make_vec(IDS[0], num_envs=0), "num_envs: expected at least 1, got 0"),
         (lambda: gym.make_vec(IDS[0], autoreset_mode="Disabled"), "DISABLED"),
     ],

@@ -6,7 +6,7 @@ import gymnasium as gym
 import numpy as np
 from numpy.typing import NDArray
 
-from rnn_tutorial.envs.goals import GoalSampler
+from rnn_tutorial.envs.goals import GoalSampler, check_array
 from rnn_tutorial.envs.point import PointEnv, SparsePointEnv, check_at_least, position_space
 from rnn_tutorial.envs.wrappers import PreviousActionReward
 
@@ -16,27 +16,30 @@ class CuedPointEnv(PointEnv):
 
     Description:
         As `PointEnv`, with a cue. The smallest task in which memory pays: one vector of two numbers
-        must be held from the first step to the last.
+        must be held from the first step to the last. With a `delay` it must be held before the
+        point can move at all, so its position cannot stand in for the memory.
 
     Action space:
-        Box(-1, 1, (2,), float32), as in `PointEnv`.
+        Box(-1, 1, (2,), float32), as in `PointEnv`. The first `delay` actions move nothing.
 
     Observation space:
         Box((5,), float32): (x, y, goal x, goal y, cue flag). The last three are zero after the
         first `cue_steps` observations.
 
     Reward, start:
-        As in `PointEnv`: minus the distance; (0, 0).
+        As in `PointEnv`: minus the distance; (0, 0). The first `delay` steps pay 0.
 
     End:
-        `truncated` after `horizon` steps. Never `terminated`.
+        `truncated` after `delay + horizon` steps. Never `terminated`.
 
     Info:
         "goal" (2,), "distance" (float).
 
     Args:
         cue_steps: how many observations, the one of the reset included, show the goal.
-        goal_sampler, horizon, render_mode: as in `PointEnv`.
+        goal_sampler, render_mode: as in `PointEnv`.
+        horizon: steps in which the point can move.
+        delay: steps before these in which it cannot.
 
     Version:
         v0.
@@ -48,10 +51,19 @@ class CuedPointEnv(PointEnv):
         goal_sampler: str | GoalSampler = "semi_circle",
         horizon: int = 30,
         render_mode: str | None = None,
+        delay: int = 0,
     ) -> None:
-        super().__init__(goal_sampler, horizon, render_mode)
+        self.delay = check_at_least(0, delay=delay)
+        super().__init__(goal_sampler, check_at_least(1, horizon=horizon) + delay, render_mode)
         self.cue_steps = check_at_least(0, cue_steps=cue_steps)
         self.observation_space = cued_space(horizon)
+
+    def step(self, action: Any) -> tuple[NDArray[np.float32], float, bool, bool, dict[str, Any]]:
+        if self._elapsed is None or self._elapsed >= self.delay:
+            return super().step(action)
+        waiting = np.zeros_like(check_array("action", action, (2,)))
+        observation, _, terminated, truncated, info = super().step(waiting)
+        return observation, 0.0, terminated, truncated, info
 
     def _observation(self) -> NDArray[np.float32]:
         cue = np.zeros(3)

@@ -215,7 +215,7 @@ class CuedPointVectorEnv(PointVectorEnv):
 
     Args:
         num_envs: N.
-        cue_steps, goal_sampler, horizon: as in `CuedPointEnv`.
+        cue_steps, goal_sampler, horizon, delay: as in `CuedPointEnv`.
         autoreset_mode: as in `PointVectorEnv`.
     """
 
@@ -226,10 +226,19 @@ class CuedPointVectorEnv(PointVectorEnv):
         goal_sampler: str | GoalSampler = "semi_circle",
         horizon: int = 30,
         autoreset_mode: str | AutoresetMode = AutoresetMode.SAME_STEP,
+        delay: int = 0,
     ) -> None:
-        super().__init__(num_envs, goal_sampler, horizon, autoreset_mode)
+        self.delay = check_at_least(0, delay=delay)
+        total = check_at_least(1, horizon=horizon) + delay
+        super().__init__(num_envs, goal_sampler, total, autoreset_mode)
         self.cue_steps = check_at_least(0, cue_steps=cue_steps)
         self._set_observation_space(cued_space(horizon))
+
+    def _advance(self, action: Array) -> None:
+        super()._advance(np.where(self._elapsed[:, None] < self.delay, 0.0, action))
+
+    def _reward(self) -> NDArray[np.float64]:
+        return np.where(self._elapsed <= self.delay, 0.0, super()._reward())
 
     def _observation(self) -> NDArray[np.float32]:
         cued = self._elapsed < self.cue_steps
