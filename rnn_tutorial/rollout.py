@@ -1,6 +1,5 @@
 """Runs a policy in an env, single or vector, and records all that a picture may need."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,11 +8,13 @@ import numpy as np
 import torch
 from gymnasium.vector import AutoresetMode, SyncVectorEnv, VectorEnv
 
+from rnn_tutorial.interventions import Intervention, freeze, replace, zero
 from rnn_tutorial.policy import RNNPolicy, distribution_parameters, draw_action
-from rnn_tutorial.recurrent import State, clear_state, map_state
+from rnn_tutorial.recurrent import State, clear_state
+
+__all__ = ["Rollout", "as_vector", "executed", "freeze", "next_flags", "record", "replace", "zero"]
 
 Array = np.ndarray
-Intervention = Callable[[int, State], State]
 
 
 @dataclass(frozen=True)
@@ -170,36 +171,6 @@ def record(
             observation, info = next_obs, next_info
             reset, valid = next_flags(mode, ends, valid)
     return Rollout(**_stack(steps))
-
-
-def zero(at: int | None = None) -> Intervention:
-    """Takes the memory away before step `at`, or before every step: the amnesiac."""
-
-    def intervene(t: int, state: State) -> State:
-        return map_state(torch.zeros_like, state) if at is None or t == at else state
-
-    return intervene
-
-
-def freeze(since: int) -> Intervention:
-    """Every step from `since` on starts from the state that step `since` started from."""
-    kept: list[State] = []
-
-    def intervene(t: int, state: State) -> State:
-        if t == since:
-            kept[:] = [state]
-        return kept[0] if t >= since and kept else state
-
-    return intervene
-
-
-def replace(at: int, other: State) -> Intervention:
-    """Step `at` starts from another state of the same form."""
-
-    def intervene(t: int, state: State) -> State:
-        return other if t == at else state
-
-    return intervene
 
 
 def executed(action: Array, space: gym.Space) -> Array:

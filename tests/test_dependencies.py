@@ -13,20 +13,26 @@ import rnn_tutorial
 ROOT = Path(rnn_tutorial.__file__).parent
 HEAVY = {"matplotlib", "ipywidgets", "IPython", "seaborn", "PIL"}
 CORE = {"colours", "envs", "recurrent", "encoders", "policy", "rollout", "buffer"}
-CORE |= {"checkpoint", "settings", "collect", "ppo", "doctor"}
+CORE |= {"interventions", "probes"}
+CORE |= {"checkpoint", "settings", "collect", "ppo", "doctor", "frame_stack", "data", "runs"}
 # Room -> the rooms it may import beside itself. The colours are constants that anybody may use.
 MAY_IMPORT = {
     "colours": set(),
     "envs": {"colours"},
     "recurrent": set(),
     "encoders": set(),
-    "policy": {"encoders", "recurrent"},
-    "rollout": {"envs", "policy", "recurrent"},
+    "frame_stack": {"recurrent"},
+    "policy": {"encoders", "frame_stack", "recurrent"},
+    "interventions": {"recurrent"},
+    "rollout": {"envs", "policy", "recurrent", "interventions"},
+    "probes": {"rollout"},
     "buffer": {"envs", "policy", "recurrent", "rollout"},
     "checkpoint": {"policy"},
     "settings": set(),
     "collect": {"buffer", "policy", "recurrent", "rollout", "settings"},
     "ppo": {"policy", "recurrent", "rollout", "buffer", "checkpoint", "collect", "settings"},
+    "data": set(),
+    "runs": {"policy", "ppo", "settings"},
     "doctor": {"policy", "encoders", "recurrent"},
     "exercises": CORE,
     "plotting": CORE | {"exercises"},

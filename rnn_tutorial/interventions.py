@@ -1,0 +1,136 @@
+"""Interventions: what is done to a policy's state in the middle of a rollout.
+
+A *change* is a plain function from state to state; `once` and `from_on` say when it is applied.
+`rnn_tutorial.rollout.record` calls an intervention before each step, after the clearing at resets,
+for one env as for many.
+"""
+
+from collections.abc import Callable, Sequence
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from rnn_tutorial.recurrent import State, map_state, take
+
+Change = Callable[[State], State]
+Intervention = Callable[[int, State], State]
+
+
+def once(at: int, change: Change) -> Intervention:
+    """Applies a change before step `at` and at no other time."""
+    return lambda t, state: change(state) if t == at else state
+
+
+def from_on(since: int, change: Change) -> Intervention:
+    """Applies a change before step `since` and before every later one."""
+    return lambda t, state: change(state) if t >= since else state
+
+
+def zero(at: int | None = None) -> Intervention:
+    """Takes the memory away before step `at`, or before every step: the amnesiac."""
+    return from_on(0, forget) if at is None else once(at, forget)
+
+
+def freeze(since: int) -> Intervention:
+    """Every step from `since` on starts from the state that step `since` started from."""
+    kept: list[State] = []
+
+    def intervene(t: int, state: State) -> State:
+        if t == since:
+            kept[:] = [state]
+        return kept[0] if t >= since and kept else state
+
+    return intervene
+
+
+def replace(at: int, other: State) -> Intervention:
+    """Step `at` starts from another state of the same form."""
+    return once(at, lambda _: other)
+
+
+def forget(state: State) -> State:
+    """Zeros in place of every number."""
+    return map_state(torch.zeros_like, state)
+
+
+def transplant(order: Sequence[int]) -> Change:
+    """Env i goes on with the state of env `order[i]`; `[1, 0]` swaps two envs.
+
+    Args:
+        order: an env for each env. An env named twice gives its state to both.
+    """
+    givers = list(order)
+
+    def change(state: State) -> State:
+        n = (state[0] if isinstance(state, tuple) else state).shape[1]
+        if len(givers) != n or not all(0 <= giver < n for giver in givers):
+            raise ValueError(f"order: expected {n} envs from 0 to {n - 1}, got {givers}")
+        return take(state, givers)
+
+    return change
+
+
+def partners(n: int) -> list[int]:
+    """The order that swaps neighbours: [1, 0, 3, 2, ...].
+
+    Raises:
+        ValueError: for an odd number of envs.
+    """
+    if n % 2:
+        raise ValueError(f"n: expected an even number of envs, got {n}")
+    return [i ^ 1 for i in range(n)]
+
+
+def add_noise(std: float, generator: torch.Generator) -> Change:
+    """Adds Gaussian noise to every number of the state.
+
+    Args:
+        std: standard deviation.
+        generator: on the state's device. It moves on with every call, so a second rollout gets
+            other noise; make the change anew for the same.
+    """
+
+    def noisy(part: Tensor) -> Tensor:
+        shape, device = part.shape, part.device
+        return part + std * torch.randn(shape, generator=generator, device=device, dtype=part.dtype)
+
+    return lambda state: map_state(noisy, state)
+
+
+def project_out(
+    directions: Float[Tensor, "k F"], centre: Float[Tensor, " F"] | None = None
+) -> Change:
+    """Takes some directions of state space out; what is orthogonal to them stays as it was.
+
+    Args:
+        directions: one or more, of any length, over the state as `features` lays it out.
+        centre: along the directions every state is put where this one is; None is the origin.
+
+    Raises:
+        ValueError: when applied to a state that has not F numbers for each env.
+    """
+    basis, _ = torch.linalg.qr(directions.T)  # (F, k), orthonormal
+
+    def change(state: State) -> State:
+        x = features(state)
+        if x.shape[1] != basis.shape[0]:
+            raise ValueError(f"directions: expected {x.shape[1]} numbers, got {basis.shape[0]}")
+        away = x if centre is None else x - centre
+        return as_state(x - away @ basis @ basis.T, state)
+
+    return change
+
+
+def features(state: State) -> Float[Tensor, "N F"]:
+    """A state as one row of numbers for each env: hidden states by layer, then cell states."""
+    parts = state if isinstance(state, tuple) else (state,)
+    return torch.cat([part.transpose(0, 1).flatten(1) for part in parts], dim=1)
+
+
+def as_state(rows: Float[Tensor, "N F"], like: State) -> State:
+    """Undoes `features`, in the form of another state."""
+    parts = like if isinstance(like, tuple) else (like,)
+    layers, n, size = parts[0].shape
+    each = rows.unflatten(1, (len(parts), layers, size)).permute(1, 2, 0, 3)
+    return (each[0].contiguous(), each[1].contiguous()) if len(parts) == 2 else each[0].contiguous()
