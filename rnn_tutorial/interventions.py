@@ -131,6 +131,6 @@ def features(state: State) -> Float[Tensor, "N F"]:
 def as_state(rows: Float[Tensor, "N F"], like: State) -> State:
     """Undoes `features`, in the form of another state."""
     parts = like if isinstance(like, tuple) else (like,)
-    layers, n, size = parts[0].shape
-    each = rows.unflatten(1, (len(parts), layers, size)).permute(1, 2, 0, 3)
-    return (each[0].contiguous(), each[1].contiguous()) if len(parts) == 2 else each[0].contiguous()
+    layers, _, size = parts[0].shape
+    each = rows.unflatten(1, (len(parts), layers, size)).permute(1, 2, 0, 3).contiguous()
+    return (each[0], each[1]) if len(parts) == 2 else each[0]
