@@ -1,0 +1,172 @@
+"""Probes: what can be read off a hidden state by a linear map, and the controls that go with it.
+
+A probe is fitted on some episodes and scored on others (never split by step: the steps of one
+episode resemble each other). Beside its score stand two controls: the same probe on targets that
+were shuffled among the episodes, and on the observation alone. After Alain and Bengio 2016,
+https://arxiv.org/abs/1610.01644, and Hewitt and Liang 2019, https://arxiv.org/abs/1909.03368.
+Needs scikit-learn (`pip install "rnn_tutorial[probes]"`).
+"""
+
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float, Shaped
+
+from rnn_tutorial.rollout import Rollout
+
+Array = np.ndarray
+
+KINDS = ("ridge", "logistic")
+
+
+def states(rollout: Rollout) -> Float[Array, "T N F"]:
+    """The state after each step, which its action was read from: hidden, then cell states.
+
+    Laid out as `rnn_tutorial.interventions.features` lays out a state.
+    """
+    parts = [part.transpose(0, 2, 1, 3) for part in rollout.state.values()]  # (T, N, layers, H)
+    return np.concatenate([part.reshape(*part.shape[:2], -1) for part in parts], axis=-1)
+
+
+def flat_observations(rollout: Rollout) -> Float[Array, "T N D"]:
+    """The observations as rows of numbers."""
+    return rollout.observation.reshape(*rollout.observation.shape[:2], -1)
+
+
+def halves(episodes: int, seed: int) -> tuple[Array, Array]:
+    """The episodes' numbers in two halves, shuffled: to fit on, and to score on.
+
+    Raises:
+        ValueError: for fewer than four episodes.
+    """
+    if episodes < 4:
+        raise ValueError(f"episodes: expected at least 4, got {episodes}")
+    order = np.random.default_rng(seed).permutation(episodes)
+    return order[: episodes // 2], order[episodes // 2 :]
+
+
+def make_probe(kind: str = "ridge") -> Any:
+    """A linear model on standardised features: "ridge" for numbers, "logistic" for classes.
+
+    Raises:
+        ValueError: for another kind.
+        ImportError: without scikit-learn.
+    """
+    if kind not in KINDS:
+        raise ValueError(f"kind: expected one of {KINDS}, got {kind!r}")
+    try:
+        from sklearn.linear_model import LogisticRegression, Ridge
+        from sklearn.pipeline import make_pipeline
+        from sklearn.preprocessing import StandardScaler
+    except ImportError as error:
+        raise ImportError(
+            'probes need scikit-learn; get it with: pip install "rnn_tutorial[probes]"'
+        ) from error
+    model = Ridge(alpha=1.0) if kind == "ridge" else LogisticRegression(max_iter=1000)
+    return make_pipeline(StandardScaler(), model)
+
+
+def probe(
+    features: Float[Array, "T E F"],
+    target: Shaped[Array, "..."],
+    kind: str = "ridge",
+    *,
+    seed: int = 0,
+    shuffled: bool = False,
+) -> Float[Array, " T"]:
+    """At each time, how well a probe reads a target off features in episodes it has not seen.
+
+    Args:
+        features: of each time and episode; a column is one episode.
+        target: (E, ...) of the whole episode, or (T, E, ...) of each time: numbers, one or
+            several, for "ridge"; a class for "logistic".
+        kind: "ridge" or "logistic".
+        seed: of the split into halves, and of the shuffle.
+        shuffled: the control: each episode gets the target of another.
+
+    Returns:
+        R² on the other half for "ridge" (1 is perfect, 0 no better than the mean), accuracy for
+        "logistic"; NaN at times at which the target is the same in all episodes.
+
+    Raises:
+        ValueError: for a target that does not fit the features.
+    """
+    steps, episodes = features.shape[:2]
+    if target.shape[:1] == (episodes,) and target.shape[:2] != (steps, episodes):
+        target = np.broadcast_to(target, (steps, *target.shape))
+    if target.shape[:2] != (steps, episodes):
+        raise ValueError(
+            f"target: expected shape ({episodes}, ...) or ({steps}, {episodes}, ...), "
+            f"got {target.shape}"
+        )
+    if shuffled:
+        target = target[:, np.random.default_rng(seed + 1).permutation(episodes)]
+    fit, score = halves(episodes, seed)
+    scores = np.full(steps, np.nan)
+    for t in range(steps):
+        varied = [len(np.unique(target[t, half], axis=0)) > 1 for half in (fit, score)]
+        if all(varied):
+            model = make_probe(kind).fit(features[t, fit], target[t, fit])
+            scores[t] = model.score(features[t, score], target[t, score])
+    return scores
+
+
+def compare(
+    rollout: Rollout, target: Shaped[Array, "..."], kind: str = "ridge", *, seed: int = 0
+) -> dict[str, Float[Array, " T"]]:
+    """`probe` on the state, beside its controls.
+
+    Args:
+        rollout: each env of it one episode from its first step on.
+        target: as in `probe`.
+        kind: as in `probe`.
+        seed: as in `probe`.
+
+    Returns:
+        "state", "shuffled" (the state, with the targets of other episodes) and "observation"
+        (the present observation alone), each (T,).
+    """
+    if not rollout.reset[0].all() or rollout.reset[1:].any():
+        raise ValueError("rollout: expected one episode in each env, got resets within it")
+    seen, known = flat_observations(rollout), states(rollout)
+    return {
+        "state": probe(known, target, kind, seed=seed),
+        "shuffled": probe(known, target, kind, seed=seed, shuffled=True),
+        "observation": probe(seen, target, kind, seed=seed),
+    }
+
+
+class Decoder:
+    """One ridge probe for all times: what a state says of a target at any step.
+
+    Args:
+        features: (T, E, F), to be fitted on all times of half of the episodes.
+        target: (E, k), of the whole episode.
+        seed: of the split.
+
+    Attributes:
+        fitted, unseen: the episodes it was fitted on, and the others.
+    """
+
+    def __init__(
+        self, features: Float[Array, "T E F"], target: Float[Array, "E k"], *, seed: int = 0
+    ) -> None:
+        self.fitted, self.unseen = halves(features.shape[1], seed)
+        rows = features[:, self.fitted].reshape(-1, features.shape[-1])
+        self.model = make_probe("ridge").fit(rows, np.tile(target[self.fitted], (len(features), 1)))
+
+    def __call__(self, features: Float[Array, "*batch F"]) -> Float[Array, "*batch k"]:
+        """What is read off states."""
+        rows = features.reshape(-1, features.shape[-1])
+        return self.model.predict(rows).reshape(*features.shape[:-1], -1)
+
+    @property
+    def directions(self) -> Float[Array, "k F"]:
+        """The directions of state space that are read, for `project_out`."""
+        scaler, ridge = self.model[0], self.model[1]
+        return ridge.coef_ / scaler.scale_
+
+    @property
+    def centre(self) -> Float[Array, " F"]:
+        """The mean of the states it was fitted on."""
+        return self.model[0].mean_
