@@ -1,0 +1,274 @@
+"""The examination: every check in turn, whatever the subject does meanwhile."""
+
+import copy
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from rnn_tutorial.doctor import form, gradients, leaks, memory, memory_guard, resets
+from rnn_tutorial.doctor.advice import ADVICE
+from rnn_tutorial.doctor.examination import Examination, Outcome, failed, skipped
+from rnn_tutorial.doctor.nest import is_float, leaves
+from rnn_tutorial.doctor.preparation import (
+    bytes_held,
+    copy_of,
+    members,
+    modules,
+    nothing_lasting,
+    seed_all,
+    to_double,
+    wake_zeros,
+)
+from rnn_tutorial.doctor.probe import Probe, SubjectError
+from rnn_tutorial.doctor.report import FAILED, Finding, Report
+from rnn_tutorial.doctor.subject import Observations, missing_methods, observations_of
+
+MEMORY_LIMIT = 4 * 2**30
+Check = Callable[[Examination], Outcome]
+Gate = Callable[[Examination], Outcome | None]
+
+
+def examine(
+    subject: Any,
+    obs_shape: int | tuple[int, ...] | None = None,
+    *,
+    obs_dtype: Any = None,
+    obs_bounds: tuple[float, float] | None = None,
+    learner: Any = None,
+    seed: int = 0,
+    memory_limit: int = MEMORY_LIMIT,
+) -> Report:
+    """Examines a recurrent policy: is it one, and the same one in acting and in training?
+
+    The subject is left as it was: the examination works on a deep copy in evaluation mode, in
+    float64 where the subject can, and with small numbers in the place of parameters that are all
+    zero (a head that begins at zero hides what lies behind it).
+
+    Args:
+        subject: anything with `initial_state`, `step` and `unroll`; see `Subject`.
+        obs_shape: of one observation; None asks the subject (obs_shape, observation_space).
+        obs_dtype: of observations, e.g. torch.int64 or "uint8"; None takes floats.
+        obs_bounds: least and greatest value; whole numbers default to (0, 1), bytes to (0, 255).
+        learner: a collect-and-replay pair to be examined as well; see `learning.examine_learner`.
+        seed: of the made-up observations; the verdict does not depend on it.
+        memory_limit: bytes that the subject may add to the process during the examination.
+
+    Returns:
+        A report; also for a subject that raises or returns nonsense.
+
+    Raises:
+        ValueError: if the form of the observations is not known.
+    """
+    spec = observations_of(subject, obs_shape, obs_dtype, obs_bounds)
+    name = _name(subject)
+    with nothing_lasting(subject):
+        outcomes = _examine(subject, spec, seed, memory_limit)
+    findings = [_finding(check, outcomes[check]) for check in ADVICE]
+    if learner is not None:
+        from rnn_tutorial.doctor.learning import examine_learner
+
+        findings += examine_learner(learner)
+    return Report(name, tuple(findings))
+
+
+def assert_healthy(subject: Any, *arguments: Any, **options: Any) -> None:
+    """Raises an AssertionError with the report unless `examine` finds the subject healthy."""
+    report = examine(subject, *arguments, **options)
+    if not report.healthy:
+        raise AssertionError(str(report))
+
+
+def _name(subject: Any) -> str:
+    return subject.__name__ if isinstance(subject, type) else type(subject).__name__
+
+
+def _finding(name: str, outcome: Outcome) -> Finding:
+    advice = ADVICE[name]
+    cause = cure = ""
+    if outcome.status == FAILED:
+        cause, cure = outcome.cause or advice.cause, outcome.cure or advice.cure
+    return Finding(
+        name, outcome.status, outcome.evidence, cause, cure, advice.section, outcome.excess
+    )
+
+
+def _examine(subject: Any, spec: Observations, seed: int, limit: int) -> dict[str, Outcome]:
+    missing = missing_methods(subject)
+    if missing:
+        return _none_but_runs(failed(f"no method {', '.join(missing)}"))
+    held = bytes_held(subject)
+    if held > limit:
+        return _none_but_runs(failed(f"its members hold {held / 2**30:.3g} GiB"))
+    seed_all(seed)
+    worked_on = copy_of(subject)
+    if worked_on is None:
+        worked_on = subject
+        for module in modules(subject):
+            module.eval()
+    else:
+        wake_zeros(worked_on, seed)
+    with memory_guard.at_most(limit):
+        return _all_checks(worked_on, worked_on is not subject, spec, seed, limit)
+
+
+def _none_but_runs(outcome: Outcome) -> dict[str, Outcome]:
+    reason = skipped("the subject does not run, see runs")
+    return {name: outcome if name == "runs" else reason for name in ADVICE}
+
+
+def _all_checks(
+    subject: Any, copied: bool, spec: Observations, seed: int, limit: int
+) -> dict[str, Outcome]:
+    try:
+        first = _probe(subject, spec, seed, limit)
+    except SubjectError as error:
+        return _none_but_runs(failed(str(error)))
+    exam = Examination(first, first)
+    exam.outcomes["runs"] = _attempt(exam, form.runs)
+    if exam.failed("runs"):
+        return {**_none_but_runs(exam.outcomes["runs"]), **exam.outcomes}
+    exam.outcomes["state_form"] = _attempt(exam, form.state_form)
+    if copied:
+        exam.probe = _in_double(first, seed) or first
+    for names, check, gates in CHECKS:
+        stop = next((reason for gate in gates if (reason := gate(exam))), None)
+        if stop is not None:
+            exam.outcomes |= dict.fromkeys(names, stop)
+            continue
+        outcome = _attempt(exam, check)
+        if outcome is not None:
+            exam.outcomes |= dict.fromkeys(names, outcome)
+    return exam.outcomes
+
+
+def _attempt(exam: Examination, check: Callable[[Examination], Any]) -> Any:
+    """The outcome of a check; an error of the subject is a failure, one of ours is said so."""
+    try:
+        return check(exam)
+    except SubjectError as error:
+        return failed(str(error))
+    except Exception as error:
+        text = f"could not be judged: {type(error).__name__}: {' '.join(str(error).split())[:200]}"
+        return skipped(text) if exam.failed("state_form") else failed(text)
+
+
+def _probe(subject: Any, spec: Observations, seed: int, limit: int) -> Probe:
+    """A probe in the subject's own kind of arrays, dtype and device."""
+    dtype, device, use_torch = torch.float32, torch.device("cpu"), True
+    trial = Probe(subject, spec, seed, dtype, device, use_torch, limit)
+    arrays = [array for _, array in leaves(trial.call("initial_state", trial.N))]
+    weights = [p for root in modules(subject) for p in [*root.parameters(), *root.buffers()]]
+    known = [a for a in [*weights, *arrays] if isinstance(a, Tensor)]
+    if known:
+        device = known[0].device
+        floats = [a.dtype for a in known if a.is_floating_point()]
+        dtype = floats[0] if floats else dtype
+    elif arrays or not modules(subject):
+        plain = [a for _, _, a in members(subject) if isinstance(a, (Tensor, np.ndarray))]
+        use_torch = not any(isinstance(a, np.ndarray) for a in arrays) and any(
+            isinstance(a, Tensor) for a in plain
+        )
+        floats = [a.dtype for a in [*arrays, *plain] if is_float(a)]
+        if floats:
+            dtype = getattr(torch, str(floats[0]).removeprefix("torch."))
+    if spec.dtype != "float" and not spec.whole_numbers:
+        dtype = getattr(torch, spec.dtype)
+    made = Probe(subject, spec, seed, dtype, device, use_torch, limit)
+    if not known and not arrays:
+        made.use_torch = _takes_torch(made)
+    return made
+
+
+def _takes_torch(probe: Probe) -> bool:
+    """With nothing in the state to go by: whether `step` takes tensors."""
+    obs = probe.draw(1, probe.N)[0]
+    for use_torch in (True, False):
+        probe.use_torch = use_torch
+        try:
+            output, _ = probe.call(
+                "step", probe.array(obs), probe.initial(probe.N), probe.flags(obs[..., 0] > 9e9)
+            )
+        except SubjectError:
+            continue
+        return use_torch and any(isinstance(array, Tensor) for _, array in leaves(output))
+    return True
+
+
+def _in_double(first: Probe, seed: int) -> Probe | None:
+    """The probe over a float64 copy, if that computes the same thing in float64 throughout."""
+    if first.dtype == torch.float64:
+        return None
+    made = to_double(first.subject)
+    if made is None:
+        return None
+    probe = copy.copy(first)
+    probe.subject, probe.dtype, probe.eps = made, torch.float64, 2.0**-52
+    probe.response = None
+    before = torch.get_default_dtype()
+    try:
+        torch.set_default_dtype(torch.float64)
+        if _computes_in_double(probe) and _agrees(first, probe) and probe.calibrate():
+            return probe
+    except Exception:
+        pass
+    torch.set_default_dtype(before)
+    return None
+
+
+def _computes_in_double(probe: Probe) -> bool:
+    obs = probe.draw(2, probe.N)
+    flags = probe.flags(np.zeros((2, probe.N), dtype=bool))
+    by_step = probe.call("step", probe.array(obs[0]), probe.initial(probe.N), flags[0])
+    by_unroll = probe.call("unroll", probe.array(obs), probe.initial(probe.N), flags)
+    arrays = [array for _, array in leaves((by_step, by_unroll)) if is_float(array)]
+    return all(str(array.dtype).removeprefix("torch.") == "float64" for array in arrays)
+
+
+def _agrees(first: Probe, double: Probe) -> bool:
+    obs = first.draw(3, first.N)
+    for way in ("step", "unroll"):
+        a, b = first.run(way, obs).outputs, double.run(way, obs).outputs
+        size = a.abs().nan_to_num(0.0, 0.0, 0.0).mean() + 1e-30
+        if (a - b).abs().nan_to_num(0.0, 0.0, 0.0).mean() > 1e-2 * size:
+            return False
+    return True
+
+
+def _resets_at_many_times(exam: Examination) -> Outcome | None:
+    """The catch-all for resets, once each of their checks has passed."""
+    if any(exam.failed(name) for name in gradients.RESETS):
+        return None
+    return resets.resets_at_many_times(exam)
+
+
+# Names, the check, and what makes it not applicable. The order matters: later checks use what
+# earlier ones found. A check that returns None has written its outcomes itself.
+REPEATABLE = form.comparable
+MEMORY = memory.needs_memory
+TORCH = gradients.differentiable
+CHECKS: list[tuple[tuple[str, ...], Callable[[Examination], Outcome | None], tuple[Gate, ...]]] = [
+    (("same_input_same_output",), form.same_input_same_output, ()),
+    (("no_hidden_member",), form.no_hidden_member, (REPEATABLE,)),
+    (("inputs_unchanged",), form.inputs_unchanged, ()),
+    (("memory_carried",), memory.memory_carried, (REPEATABLE, MEMORY)),
+    (("step_equals_unroll",), memory.step_equals_unroll, (REPEATABLE,)),
+    (("chunked_equals_whole",), memory.chunked_equals_whole, (REPEATABLE,)),
+    (
+        ("reset_clears", "reset_before_step", "reset_every_part"),
+        resets.reset_findings,
+        (REPEATABLE, MEMORY),
+    ),
+    (("reset_only_named",), resets.reset_only_named, (REPEATABLE, MEMORY)),
+    (("reset_clears",), _resets_at_many_times, (REPEATABLE, MEMORY)),
+    (("axes_order",), leaks.axes_order, (REPEATABLE,)),
+    (("no_future_leak",), leaks.no_future_leak, (REPEATABLE,)),
+    (("no_env_leak",), leaks.no_env_leak, (REPEATABLE,)),
+    (("batch_size_independent",), memory.batch_size_independent, (REPEATABLE,)),
+    (("padding_inert",), leaks.padding_inert, (REPEATABLE,)),
+    (("gradient_flows_back",), gradients.gradient_flows_back, (TORCH, REPEATABLE, MEMORY)),
+    (("gradient_stops_at_reset",), gradients.gradient_stops_at_reset, (TORCH, REPEATABLE, MEMORY)),
+    (("second_update",), gradients.second_update, (TORCH,)),
+]

@@ -1,0 +1,293 @@
+"""Checks of form: the subject runs, keeps its state's form, and is a function of its arguments."""
+
+import copy
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from rnn_tutorial.doctor.examination import Examination, Outcome, failed, passed, skipped
+from rnn_tutorial.doctor.nest import clone, form, is_float, leaves, numbers
+from rnn_tutorial.doctor.preparation import copy_of, seed_all
+from rnn_tutorial.doctor.probe import WAYS, Probe, Run, SubjectError
+
+OTHER_N = 3
+
+
+def runs(exam: Examination) -> Outcome:
+    """The three methods can be called, and their outputs have the axes (N, ...) and (T, N, ...)."""
+    probe = exam.first
+    n, steps = probe.N, probe.T
+    flags = probe.flags(probe.rng.random((steps, n)) < 0)
+    obs = probe.array(probe.draw(steps, n))
+    of_step, state = probe.call("step", obs[0], probe.initial(n), flags[0])
+    other = probe.array(probe.draw(1, OTHER_N))[0]
+    of_other, _ = probe.call("step", other, probe.initial(OTHER_N), flags[0, :OTHER_N])
+    try:
+        of_unroll, last = probe.call("unroll", obs, probe.initial(n), flags)
+    except SubjectError as error:
+        return _unroll_failed(exam, error)
+    problem = _set_layout(probe, of_step, of_other, of_unroll)
+    if problem:
+        if problem.cause == SWAPPED:
+            exam.outcomes["axes_order"] = problem
+        return problem
+    for method, nest in (("step", (of_step, state)), ("unroll", (of_unroll, last))):
+        for path, array in leaves(nest):
+            values = numbers(array)
+            if values.isnan().any() or values.isposinf().any():
+                what = ("output", "state")[int(path[1])] + path[3:]
+                return failed(f"{method} returned NaN or inf in {what} for finite observations")
+    names = ", ".join(dict.fromkeys(probe.column_names()))
+    return passed(f"initial_state, step and unroll; {names}")
+
+
+SWAPPED = "Batch and time are swapped: unroll reads or returns (N, T, ...) instead of (T, N, ...)."
+
+
+def _unroll_failed(exam: Examination, error: SubjectError) -> Outcome:
+    """`unroll` raised; where it runs for T = N, its axes are the reason."""
+    probe = exam.first
+    n = probe.N
+    try:
+        square = probe.flags(probe.rng.random((n, n)) < 0)
+        probe.call("unroll", probe.array(probe.draw(n, n)), probe.initial(n), square)
+    except SubjectError:
+        return failed(str(error))
+    exam.outcomes["axes_order"] = failed(f"unroll runs only where T = N: {error}", cause=SWAPPED)
+    return failed(str(error), cause=SWAPPED)
+
+
+def _set_layout(probe: Probe, of_step: Any, of_other: Any, of_unroll: Any) -> Outcome | None:
+    """Finds out which outputs have the axes of time and env; says what is wrong with them."""
+    n, steps = probe.N, probe.T
+    by_step, by_other, by_unroll = leaves(of_step), leaves(of_other), leaves(of_unroll)
+    paths = [path for path, _ in by_step]
+    if not paths:
+        return failed("step returned no array as its output")
+    if [path for path, _ in by_unroll] != paths or [path for path, _ in by_other] != paths:
+        got = ", ".join(path or "one array" for path, _ in by_unroll) or "nothing"
+        names = ", ".join(path or "one array" for path in paths)
+        return failed(f"outputs of unroll ({got}) and of step ({names}) differ in structure")
+    column, layout = 0, []
+    for (path, one), (_, other), (_, many) in zip(by_step, by_other, by_unroll, strict=True):
+        shape, shapes = tuple(one.shape), tuple(many.shape)
+        constant = shape == tuple(other.shape)
+        used = not constant and shape[:1] == (n,) and shapes == (steps, *shape)
+        if not used and not (constant and shapes == shape):
+            return _wrong_shape(path, shape, shapes, steps, n)
+        width = numbers(one).numel() // n if used else 0
+        layout.append((path, used, slice(column, column + width)))
+        column += width
+    if not column:
+        return failed(f"no output has an axis of {n} envs: {[tuple(a.shape) for _, a in by_step]}")
+    probe.layout = layout
+    floats = [
+        torch.full((columns.stop - columns.start,), is_float(array))
+        for (_, used, columns), (_, array) in zip(layout, by_step, strict=True)
+        if used
+    ]
+    real = torch.cat(floats)
+    probe.kept = real if real.any() else None  # whole numbers may flip where two are as good
+    return None
+
+
+def _wrong_shape(
+    path: str, shape: tuple[int, ...], got: tuple[int, ...], steps: int, n: int
+) -> Outcome:
+    what = f"output{path}: step returned {shape}, unroll {got}, expected (N, ...) and (T, N, ...) "
+    what += f"with T = {steps}, N = {n}"
+    if got == (n, steps, *shape[1:]):
+        return failed(what, cause=SWAPPED)
+    if got[:1] == (steps * n,):
+        return failed(what, cause="unroll returns time and batch folded into one axis.")
+    if got == shape:
+        cause = "unroll returns one output for the whole sequence (h_n, or output[-1])."
+        return failed(what, cause=cause)
+    if shape[:1] != (n,):
+        return failed(what, cause="step returns an output without the batch axis in front.")
+    return failed(what, cause="step and unroll return outputs of different shapes.")
+
+
+def state_form(exam: Examination) -> Outcome:
+    """Structure, shape, dtype and device hold over calls, and N is one of the axes."""
+    probe = exam.first
+    first, other = probe.initial(probe.N), probe.initial(OTHER_N)
+    exam.memoryless = not any(numbers(array).numel() for _, array in leaves(first))
+    problem = _find_batch_axes(probe, first, other)
+    if problem:
+        return problem
+    expected = form(first)
+    for way in WAYS:
+        state = first
+        for n_steps in (1, 2):
+            obs = probe.draw(n_steps, probe.N)
+            reset = probe.rng.random(obs.shape[:2]) < 0.5 * (n_steps - 1)
+            state = probe.run(way, obs, state, reset).state
+            if form(state) != expected:
+                return failed(f"after {way}: {_first_change(expected, form(state))}")
+            for path, array in leaves(state):
+                if numbers(array).isnan().any():
+                    return failed(f"after {way}: NaN in state{path}")
+    if exam.memoryless:
+        return passed("the state is empty: no memory")
+    parts = ", ".join(f"state{path} {shape} {dtype}" for path, shape, dtype, _ in expected[:4])
+    return passed(parts + (", ..." if len(expected) > 4 else ""))
+
+
+def _find_batch_axes(probe: Probe, first: Any, other: Any) -> Outcome | None:
+    a, b = leaves(first), leaves(other)
+    if [path for path, _ in a] != [path for path, _ in b]:
+        return failed(f"initial_state({probe.N}) and initial_state({OTHER_N}) differ in structure")
+    axes: dict[str, int | None] = {}
+    for (path, x), (_, y) in zip(a, b, strict=True):
+        differing = [i for i, (p, q) in enumerate(zip(x.shape, y.shape, strict=False)) if p != q]
+        fits = [i for i in differing if x.shape[i] == probe.N and y.shape[i] == OTHER_N]
+        if len(x.shape) != len(y.shape) or len(differing) > 1 or differing != fits:
+            return failed(
+                f"state{path}: expected one axis of n, got {tuple(x.shape)} for n = {probe.N} and "
+                f"{tuple(y.shape)} for n = {OTHER_N}"
+            )
+        axes[path] = fits[0] if fits else None
+    if axes and all(axis is None for axis in axes.values()) and any(x.nbytes for _, x in a):
+        shapes = [tuple(x.shape) for _, x in a]
+        return failed(f"initial_state(n) takes no notice of n: {shapes} for any n")
+    probe.batch_axes = axes
+    return None
+
+
+def _first_change(expected: Any, got: Any) -> str:
+    if [part[0] for part in expected] != [part[0] for part in got]:
+        names = [[f"state{part[0]}" for part in parts] for parts in (expected, got)]
+        return f"expected {names[0] or 'no state'}, got {names[1] or 'no state'}"
+    for (path, *wanted), (_, *found) in zip(expected, got, strict=True):
+        for word, a, b in zip(("shape", "dtype", "device"), wanted, found, strict=True):
+            if a != b:
+                return f"state{path} has {word} {b}, expected {a}"
+    return "the same form"
+
+
+def same_input_same_output(exam: Examination) -> Outcome:
+    """Two copies of the subject, other random numbers, one input: one output."""
+    probe = exam.probe
+    obs, start = probe.draw(probe.T, probe.N), probe.warm(probe.N)
+    worst: tuple[float, str] = (0.0, "")
+    kept = torch.ones(len(probe.column_names()), dtype=torch.bool)
+    for way in WAYS:
+        results = []
+        for seed in (1, 2):
+            copied = copy.copy(probe)
+            copied.subject = copy_of(probe.subject) or probe.subject
+            seed_all(probe.seed + seed)
+            results.append(copied.run(way, obs, start))
+        a, b = results
+        difference = probe.compare(a.outputs, b.outputs)
+        if difference.excess > worst[0]:
+            worst = difference.excess, f"{way} twice: {difference.text}"
+        gap = (a.outputs - b.outputs).abs().nan_to_num(0.0)
+        kept &= ~(gap > probe.tolerance(a.outputs, b.outputs)).any(dim=0).any(dim=0)
+        if probe.same_state(way, a.state, b.state).differs:
+            exam.unrepeatable = "the same call gives another state each time"
+    probe.reseed()
+    if worst[0] <= 1 and not exam.unrepeatable:
+        return passed(f"{way} and step twice: {difference.text}", worst[0])
+    if not kept.any():
+        exam.unrepeatable = "the same call gives another output each time"
+    elif not kept.all():
+        _keep(probe, kept)
+    return failed(worst[1] or exam.unrepeatable, worst[0])
+
+
+def _keep(probe: Probe, kept: Tensor) -> None:
+    """Compares only these columns from now on."""
+    if probe.kept is None:
+        probe.kept = kept
+    else:
+        probe.kept = probe.kept.clone()
+        probe.kept[probe.kept.clone()] = kept
+    if probe.response is not None:
+        probe.response = probe.response[kept]
+
+
+def no_hidden_member(exam: Examination) -> Outcome:
+    """A call gives the same result whether or not other calls came between."""
+    probe, worst = exam.probe, (0.0, "nothing differs")
+
+    def run(obs: Any, state: Any) -> Run:
+        probe.reseed()
+        return probe.run(way, obs, state)
+
+    for way in WAYS:
+        obs, start = probe.draw(8, probe.N), probe.initial(probe.N)
+        before = run(obs[:4], start)
+        undisturbed = run(obs[4:], before.state)
+        handed_out = _raw_state(probe, way, obs[3], before.state)
+        kept = clone(handed_out)
+        _disturb(probe)
+        again = run(obs[:4], start)
+        _disturb(probe)
+        continued = run(obs[4:], before.state)
+        for what, a, b in (
+            ("the same call, repeated after other calls", before, again),
+            ("going on from a state, after other calls in between", undisturbed, continued),
+        ):
+            difference = probe.compare(a.outputs, b.outputs)
+            if difference.differs:
+                exam.unrepeatable = "what a call returns depends on the calls before it"
+                return failed(f"{way}: {what}: {difference.text}", difference.excess)
+            worst = max(worst, (difference.excess, difference.text))
+        for (path, a), (_, b) in zip(leaves(handed_out), leaves(kept), strict=True):
+            if not torch.equal(numbers(a), numbers(b)):
+                return failed(
+                    f"{way}: state{path} that was handed out is changed by later calls",
+                    cause="The state returned is the member itself, and later calls write to it.",
+                )
+    return passed(f"calls in between change nothing: {worst[1]}", worst[0])
+
+
+def _raw_state(probe: Probe, way: str, obs: Any, state: Any) -> Any:
+    """The state as the subject hands it out, not copied."""
+    flags = probe.flags(probe.rng.random((1, probe.N)) < 0)
+    if way == "unroll":
+        return probe.call("unroll", probe.array(obs[None]), clone(state), flags)[1]
+    return probe.call("step", probe.array(obs), clone(state), flags[0])[1]
+
+
+def _disturb(probe: Probe) -> None:
+    """Other calls: other observations, another number of envs, resets."""
+    for n in (OTHER_N, probe.N):
+        for way in WAYS:
+            obs = probe.draw(3, n)
+            probe.run(way, obs, None, probe.rng.random(obs.shape[:2]) < 0.3)
+
+
+def inputs_unchanged(exam: Examination) -> Outcome:
+    """Observations, state and flags are what they were after a call."""
+    probe = exam.probe
+    for way in WAYS:
+        for probability in (0.0, 0.5, 1.0):
+            obs = probe.draw(4, probe.N)
+            reset = probe.rng.random(obs.shape[:2]) < probability
+            lead = slice(None) if way == "unroll" else 0
+            given = {
+                "obs": probe.array(obs[lead]),
+                "state": probe.warm(probe.N),
+                "reset": probe.flags(reset[lead]),
+            }
+            before = clone(given)
+            probe.call(way, *given.values())
+            old, new = leaves(before), leaves(given)
+            if [path for path, _ in old] != [path for path, _ in new]:
+                return failed(f"{way} changes the structure of its state argument in place")
+            for (path, a), (_, b) in zip(old, new, strict=True):
+                a, b = numbers(a), numbers(b)
+                if a.shape != b.shape or not torch.equal(a.nan_to_num(), b.nan_to_num()):
+                    name = path.split("'")[1] + path.split("]", 1)[1]
+                    resets = " where an env resets" if probability else ""
+                    return failed(f"{way} writes into its argument {name}{resets}")
+    return passed("step and unroll leave obs, state and reset as they were")
+
+
+def comparable(exam: Examination) -> Outcome | None:
+    """Why nothing can be compared, if so."""
+    return skipped(exam.unrepeatable) if exam.unrepeatable else None

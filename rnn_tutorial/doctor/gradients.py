@@ -1,0 +1,224 @@
+"""Checks of the gradient: it reaches back inside an episode, not across a reset, not to an update
+that is over."""
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from rnn_tutorial.doctor.examination import Examination, Outcome, failed, passed, skipped
+from rnn_tutorial.doctor.memory import flags
+from rnn_tutorial.doctor.nest import clone, is_float, leaves, map_leaves
+from rnn_tutorial.doctor.preparation import modules
+from rnn_tutorial.doctor.probe import WAYS, Probe
+
+AT = 5
+
+
+class Graph:
+    """One call of `unroll`, or steps with the state passed on, with its graph.
+
+    Args:
+        probe: the probe.
+        way: "step" or "unroll".
+        obs: (T, N, *obs).
+        state: before the first step.
+        reset: (T, N) or None.
+    """
+
+    def __init__(
+        self, probe: Probe, way: str, obs: np.ndarray, state: Any, reset: np.ndarray | None = None
+    ) -> None:
+        steps, n = obs.shape[:2]
+        reset = np.zeros((steps, n), dtype=bool) if reset is None else reset
+        self.obs = [probe.array(row) for row in obs]
+        if not probe.spec.whole_numbers:
+            self.obs = [row.requires_grad_() for row in self.obs]
+        self.start = map_leaves(lambda a: a.requires_grad_() if _can(a) else a, clone(state))
+        state = map_leaves(lambda a: a.clone() if isinstance(a, Tensor) else a, self.start)
+        self.outputs: list[list[Tensor]] = []  # by time
+        if way == "unroll":
+            inputs = torch.stack(self.obs)
+            output, self.last = probe.call("unroll", inputs, state, probe.flags(reset), grad=True)
+            arrays = self._used(probe, output)
+            self.outputs = [[array[t] for array in arrays] for t in range(steps)]
+        else:
+            for row, reset_t in zip(self.obs, reset, strict=True):
+                arguments = row.clone(), state, probe.flags(reset_t)
+                output, state = probe.call("step", *arguments, grad=True)
+                self.outputs.append(self._used(probe, output))
+            self.last = state
+
+    @staticmethod
+    def _used(probe: Probe, output: Any) -> list[Tensor]:
+        pairs = zip(leaves(output), probe.layout, strict=True)
+        return [a for (_, a), (_, used, _) in pairs if used and _can(a)]
+
+    def loss(self, t: int, env: int | None = None) -> Tensor | None:
+        """A weighted sum of the outputs at time t; None where they carry no graph."""
+        parts = [a if env is None else a[env] for a in self.outputs[t] if a.requires_grad]
+        if not parts:
+            return None
+        # Uneven weights: a plain sum of log-probabilities or softmax has no gradient.
+        return sum((part * _weights(part)).sum() for part in parts)  # type: ignore[return-value]
+
+    def inputs(self) -> list[Tensor]:
+        """What the gradient is taken with respect to: the observations, then the state's floats."""
+        floats = [a for _, a in leaves(self.start) if _can(a)]
+        return [row for row in self.obs if row.requires_grad] + floats
+
+
+def _can(array: Any) -> bool:
+    return isinstance(array, Tensor) and is_float(array)
+
+
+def _weights(part: Tensor) -> Tensor:
+    ramp = torch.arange(1, part.numel() + 1, dtype=part.dtype, device=part.device)
+    return (1 + torch.sin(1.7 * ramp)).reshape(part.shape)
+
+
+def gradients(loss: Tensor, inputs: list[Tensor], keep: bool = True) -> list[Tensor]:
+    """The gradient of each input, zeros where there is none."""
+    with torch.backends.cudnn.flags(enabled=False):
+        found = torch.autograd.grad(loss, inputs, retain_graph=keep, allow_unused=True)
+    pairs = zip(found, inputs, strict=True)
+    return [torch.zeros_like(x) if g is None else g.nan_to_num() for g, x in pairs]
+
+
+def gradient_flows_back(exam: Examination) -> Outcome:
+    """Where an output of unroll depends on a past observation, its gradient says so."""
+    if not exam.remembers.get("unroll"):
+        return skipped("unroll carries no memory, see memory_carried")
+    probe = exam.probe
+    steps = 8
+    missing: list[int] | None = None
+    for scale in dict.fromkeys((probe.scale, 1.0, 0.1)):
+        obs = probe.draw(steps, probe.N, scale)
+        graph = Graph(probe, "unroll", obs, probe.warm(probe.N))
+        loss = graph.loss(steps - 1)
+        if loss is None:
+            if probe_builds_graph(probe):
+                return failed("the outputs of unroll carry no graph, those of step do")
+            return skipped("no output carries a graph (no_grad, or no torch inside)")
+        found = gradients(loss, graph.inputs())
+        reached = [bool(gradient.any()) for gradient in found]
+        if probe.spec.whole_numbers:
+            return _by_the_state(probe, graph, reached)
+        depends = _value_depends(probe, obs)
+        cut = [t for t in range(steps - 1) if depends[t] and not reached[t]]
+        missing = cut if missing is None else [t for t in missing if t in cut]
+        if not missing:
+            back = sum(reached[: steps - 1])
+            return passed(f"the gradient of the last output reaches {back} steps back")
+    assert missing is not None
+    last = max(missing)
+    return failed(
+        f"the output at t = {steps - 1} depends on the observation at t = {last}, "
+        f"its gradient is zero there ({len(missing)} of {steps - 1} earlier steps)"
+    )
+
+
+def _by_the_state(probe: Probe, graph: Graph, reached: list[bool]) -> Outcome:
+    """Whole numbers have no gradient; the state that unroll starts from stands in for them."""
+    if any(reached):
+        return passed("the gradient of the last output reaches the first state")
+    first = graph.loss(0)
+    if first is not None and any(bool(g.any()) for g in gradients(first, graph.inputs())):
+        return failed("the first output has a gradient with respect to the state, the last none")
+    return skipped("observations are whole numbers, and the first state gets no gradient")
+
+
+def _value_depends(probe: Probe, obs: np.ndarray) -> list[bool]:
+    """For each time, whether another observation there changes the last output."""
+    start = probe.warm(probe.N)
+    last = probe.run("unroll", obs, start).outputs[-1:]
+    found = []
+    for t in range(len(obs)):
+        other = obs.copy()
+        other[t] = obs[t] * 1.1 + 1e-3
+        changed = probe.run("unroll", other, start).outputs[-1:]
+        found.append(probe.compare(changed, last).excess > 1e2)
+    return found
+
+
+def probe_builds_graph(probe: Probe) -> bool:
+    graph = Graph(probe, "step", probe.draw(1, probe.N), probe.warm(probe.N))
+    return graph.loss(0) is not None
+
+
+def gradient_stops_at_reset(exam: Examination) -> Outcome:
+    """No output from a reset on has a gradient with respect to what was before it."""
+    broken = [name for name in RESETS if exam.failed(name)]
+    if broken:
+        return skipped(f"the state itself is not cleared, see {broken[0]}")
+    probe = exam.probe
+    steps, env = 8, 2
+    for way in exam.ways_with_memory():
+        for t in (AT, 0):
+            reset = flags(probe, [t], [env])[:steps]
+            graph = Graph(probe, way, probe.draw(steps, probe.N), probe.warm(probe.N), reset)
+            for later in (t, steps - 1):
+                loss = graph.loss(later, env)
+                if loss is None:
+                    continue
+                found = gradients(loss, graph.inputs())
+                times = 0 if probe.spec.whole_numbers else steps
+                for i, gradient in enumerate(found):
+                    if i < times and i >= t:
+                        continue
+                    largest = float(gradient.abs().max()) if gradient.numel() else 0.0
+                    if largest > probe.eps:
+                        to = f"the observation at t = {i}" if i < times else "the first state"
+                        return failed(
+                            f"{way}, a reset of env {env} at t = {t}: the output at t = {later} "
+                            f"has a gradient of {largest:.1e} with respect to {to}"
+                        )
+    if probe_builds_graph(probe) or exam.outcomes["gradient_flows_back"].status == "passed":
+        return passed("no gradient across a reset")
+    return skipped("no output carries a graph (no_grad, or no torch inside)")
+
+
+RESETS = ("reset_clears", "reset_before_step", "reset_every_part", "reset_only_named")
+
+
+def second_update(exam: Examination) -> Outcome:
+    """After an update and a detach of the state, the next update goes through."""
+    probe = exam.probe
+    if not probe.use_torch:
+        return skipped("NumPy arrays have no gradient")
+    updated = 0
+    for way in WAYS:
+        state = probe.initial(probe.N)
+        earlier: list[Tensor] = []
+        for update in ("first", "second", "third"):
+            graph = Graph(probe, way, probe.draw(4, probe.N), state)
+            losses = [loss for t in range(4) if (loss := graph.loss(t)) is not None]
+            if not losses:
+                break
+            weights = [p for root in modules(probe.subject) for p in root.parameters()]
+            weights = [p for p in weights if p.requires_grad and p.is_floating_point()]
+            try:
+                inputs = [*graph.inputs(), *weights, *earlier]
+                found = gradients(torch.stack(losses).sum(), inputs, keep=False)
+            except RuntimeError as error:
+                return failed(f"{way}, {update} update: backward raised: {_short(error)}")
+            if any(bool(g.any()) for g in found[len(inputs) - len(earlier) :]):
+                return failed(
+                    f"{way}: the {update} update's gradient reaches observations of an earlier one"
+                )
+            earlier += [row for row in graph.obs if row.requires_grad]
+            state = clone(graph.last)
+            updated += 1
+    if not updated:
+        return skipped("no output carries a graph (no_grad, or no torch inside)")
+    return passed("three updates in a row, the state detached between them")
+
+
+def _short(error: Exception) -> str:
+    return " ".join(str(error).split())[:160]
+
+
+def differentiable(exam: Examination) -> Outcome | None:
+    """Why gradients do not apply, if so."""
+    return None if exam.probe.use_torch else skipped("NumPy arrays have no gradient")

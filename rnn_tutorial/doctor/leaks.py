@@ -1,0 +1,191 @@
+"""Checks of leaks: what an observation reaches, and what it must not reach."""
+
+from itertools import product
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from rnn_tutorial.doctor.examination import Examination, Outcome, failed, passed, skipped
+from rnn_tutorial.doctor.form import SWAPPED
+from rnn_tutorial.doctor.memory import flags
+from rnn_tutorial.doctor.probe import WAYS, Difference, Probe
+
+WILD = 1e3  # times the usual size: what an uninitialised buffer may hold
+
+
+def influence(exam: Examination, t: int, n: int) -> tuple[Tensor, Difference]:
+    """(T, N): what changes in unroll's outputs when only the observation (t, n) does."""
+    case, probe = exam.case("unroll"), exam.probe
+    obs = case.obs.copy()
+    for _ in range(8):  # of a few whole numbers, a draw may repeat the old one
+        obs[t, n] = probe.draw(1, 1)[0, 0]
+        if (obs[t, n] != case.obs[t, n]).any():
+            break
+    got = probe.run("unroll", obs, case.start).outputs
+    difference = probe.compare(got, case.base.outputs)
+    return difference.places, difference
+
+
+def points(probe: Probe) -> list[tuple[int, int]]:
+    return [(0, 0), (4, 1), (6, probe.N - 1), (probe.T - 1, 2), (probe.T - 2, 0)]
+
+
+def axes_order(exam: Examination) -> Outcome:
+    """Each observation reaches its own env at later times, not the places that a swap leads to."""
+    probe = exam.probe
+    spread = {point: influence(exam, *point) for point in points(probe)}
+    own = [own_future(probe, *point) for point in spread]
+    spill = [(places & ~mine) for (places, _), mine in zip(spread.values(), own, strict=True)]
+    if not any(bool(outside.any()) for outside in spill):
+        return passed("an observation reaches its own env, at its own time and later")
+    for into, out in product(ORDERS, ORDERS):
+        if into == out == "(T, N)":
+            continue
+        if all(_explains(probe, point, places, into, out) for point, (places, _) in spread.items()):
+            (t, n), (_, difference) = next(
+                item for item, outside in zip(spread.items(), spill, strict=True) if outside.any()
+            )
+            how = f"observations read as {into}" if into != "(T, N)" else ""
+            how += (" and " if how and out != "(T, N)" else "") + (
+                f"outputs written as {out}" if out != "(T, N)" else ""
+            )
+            return failed(
+                f"observation (t = {t}, env {n}) changes what a swap of axes would change ({how}): "
+                f"{difference.text}",
+                difference.excess,
+                SWAPPED if "reshape" not in how else "A reshape stands where a transpose is due.",
+            )
+    return passed("what an observation reaches is no swap of the axes")
+
+
+def own_future(probe: Probe, t: int, n: int) -> Tensor:
+    mask = torch.zeros(probe.T, probe.N, dtype=torch.bool)
+    mask[t:, n] = True
+    return mask
+
+
+def _orders(steps: int, n: int) -> dict[str, tuple[Tensor, Tensor]]:
+    """How (t, env) may be misread: name -> (time, sequence) that each place (T, N) becomes."""
+    t, env = torch.meshgrid(torch.arange(steps), torch.arange(n), indexing="ij")
+    flat = t * n + env
+    return {
+        "(T, N)": (t, env),
+        "(N, T) by a swap": (env, t),
+        "(N, T) by a reshape": (flat % steps, flat // steps),
+        "(N, T) by a reshape, N as time": (flat // steps, flat % steps),
+    }
+
+
+ORDERS = tuple(_orders(1, 1))
+
+
+def _explains(probe: Probe, point: tuple[int, int], places: Tensor, into: str, out: str) -> bool:
+    """Whether a misreading leads from an observation to exactly the kind of places that change."""
+    orders = _orders(probe.T, probe.N)
+    time_in, row_in = (part[point] for part in orders[into])
+    time_out, row_out = orders[out]
+    reached = (row_out == row_in) & (time_out >= time_in)
+    first = (row_out == row_in) & (time_out == time_in)
+    return bool((places & ~reached).sum() == 0 and (places & first).any())
+
+
+def no_future_leak(exam: Examination) -> Outcome:
+    """Other observations from time t on change no output before t."""
+    if exam.failed("axes_order"):
+        return skipped("time and batch are mixed, see axes_order")
+    probe, case = exam.probe, exam.case("unroll")
+    worst = (0.0, "")
+    for t in (1, probe.T // 2, probe.T - 1):
+        obs = case.obs.copy()
+        obs[t:] = probe.draw(probe.T - t, probe.N)
+        got = probe.run("unroll", obs, case.start).outputs
+        difference = probe.compare(got[:t], case.base.outputs[:t])
+        if difference.differs:
+            return failed(
+                f"other observations from t = {t} on change earlier outputs: {difference.text}",
+                difference.excess,
+            )
+        worst = max(worst, difference.as_key())
+        shorter = probe.run("unroll", case.obs[:t], case.start).outputs
+        difference = probe.compare(shorter, case.base.outputs[:t])
+        if difference.differs:
+            return failed(
+                f"the first {t} outputs differ where the sequence ends there: {difference.text}",
+                difference.excess,
+            )
+        worst = max(worst, difference.as_key())
+    return passed(f"earlier outputs stay: {worst[1]}", worst[0])
+
+
+def no_env_leak(exam: Examination) -> Outcome:
+    """Other observations or another state of one env change nothing for the others."""
+    if exam.failed("axes_order"):
+        return skipped("time and batch are mixed, see axes_order")
+    probe, worst = exam.probe, (0.0, "")
+    for way in WAYS:
+        case = exam.case(way)
+        base = case.base.outputs
+        for env in (0, probe.N - 2):
+            others = [n for n in range(probe.N) if n != env]
+            for scale in (1.0, 10.0):
+                obs = case.obs.copy()
+                obs[:, env] = probe.draw(probe.T, 1, scale * probe.scale)[:, 0]
+                got = probe.run(way, obs, case.start).outputs
+                difference = probe.compare(got[:, others], base[:, others], envs=others)
+                if difference.differs:
+                    return failed(
+                        f"{way}: other observations of env {env}: {difference.text}",
+                        difference.excess,
+                    )
+                worst = max(worst, difference.as_key())
+            if exam.memoryless:
+                continue
+            start = probe.mix_envs(case.start, probe.warm(probe.N), [env])
+            got = probe.run(way, case.obs, start).outputs
+            difference = probe.compare(got[:, others], base[:, others], envs=others)
+            if difference.differs:
+                return failed(
+                    f"{way}: another state of env {env}: {difference.text}", difference.excess
+                )
+            worst = max(worst, difference.as_key())
+    return passed(f"the other envs stay: {worst[1]}", worst[0])
+
+
+def padding_inert(exam: Examination) -> Outcome:
+    """What stands behind a sequence's end, wild values too, reaches nothing that counts."""
+    probe, case = exam.probe, exam.case("unroll")
+    lengths = np.array([3 + (4 * n) % (probe.T - 4) for n in range(probe.N)])
+    padding = np.arange(probe.T)[:, None] >= lengths
+    counts = torch.as_tensor(~padding)[:, :, None]
+    worst = (0.0, "")
+    for scale in (0.0, 1.0, WILD):
+        obs = case.obs.copy()
+        obs[padding] = probe.draw(1, int(padding.sum()), scale * probe.scale)[0]
+        got = probe.run("unroll", obs, case.start).outputs
+        want = case.base.outputs
+        difference = probe.compare(torch.where(counts, got, want), want)
+        if difference.differs:
+            return failed(
+                f"padding of size {scale:g} changes outputs before it: {difference.text}",
+                difference.excess,
+            )
+        worst = max(worst, difference.as_key())
+    resets = ("reset_clears", "reset_before_step", "reset_every_part")
+    if exam.memoryless or any(exam.failed(name) for name in resets):
+        return passed(f"what is before the padding stays: {worst[1]}", worst[0])
+    for way in exam.ways_with_memory():
+        case = exam.case(way)
+        at = 8
+        obs = case.obs.copy()
+        obs[4:at] = probe.draw(at - 4, probe.N, WILD * probe.scale)
+        got = probe.run(way, obs, case.start, flags(probe, [at], list(range(probe.N)))).outputs
+        difference = probe.compare(got[at:], case.fresh(at).outputs, at)
+        if difference.differs:
+            return failed(
+                f"{way}: wild padding, then a reset at t = {at}: {difference.text}",
+                difference.excess,
+                "The padding survives in the state, through the reset.",
+            )
+        worst = max(worst, difference.as_key())
+    return passed(f"before the padding and after it: {worst[1]}", worst[0])

@@ -1,0 +1,170 @@
+"""Checks of memory: it is carried, and steps, chunks, batches and the whole agree on it."""
+
+from typing import Any
+
+import numpy as np
+import torch
+
+from rnn_tutorial.doctor.examination import Examination, Outcome, failed, passed, skipped
+from rnn_tutorial.doctor.probe import WAYS, Difference, Probe, SubjectError
+
+SCALES = (1.0, 10.0, 0.1, 100.0, 0.01)  # of observations, tried in turn
+PLAIN = 1e4  # tolerances: an influence of the past that cannot be missed
+CUTS = ((1, 2, 7), (5,), (4, 5, 6))  # chunk boundaries
+
+
+def memory_carried(exam: Examination) -> Outcome:
+    """The present output depends on past observations, by step and by unroll."""
+    probe = exam.probe
+    best = dict.fromkeys(WAYS, Difference(0.0, "", torch.zeros(1, 1)))
+    scales: dict[float, float] = {}
+    for scale in SCALES:
+        effects = {way: _effect_of_the_past(probe, way, scale) for way in WAYS}
+        for way, effect in effects.items():
+            best[way] = max(best[way], effect, key=lambda found: found.excess)
+        scales[scale] = min(effect.excess for effect in effects.values())
+        if scales[scale] > PLAIN:
+            break
+    exam.remembers = {way: found.differs for way, found in best.items()}
+    most = max(scales, key=lambda scale: scales[scale])
+    probe.scale = most if scales[most] > 1 else 1.0
+    probe.calibrate()
+    without = [way for way, found in best.items() if not found.differs]
+    if without:
+        cause = "" if len(without) == 2 else f"Amnesia in {without[0]}: its state is not used."
+        how = " and ".join(without)
+        return failed(f"{how}: other past observations, the very same output", 0.0, cause)
+    return passed(f"other past observations change the output: {best['step'].text}")
+
+
+def _effect_of_the_past(probe: Probe, way: str, scale: float) -> Difference:
+    """How much outputs differ after the past, the observations from there on being the same."""
+    past = 4
+    obs = probe.draw(past + 3, probe.N, scale)
+    other = obs.copy()
+    other[:past] = probe.draw(past, probe.N, scale)
+    a, b = probe.run(way, obs), probe.run(way, other)
+    return probe.compare(a.outputs[past:], b.outputs[past:], past, bare=True)
+
+
+def step_equals_unroll(exam: Examination) -> Outcome:
+    """T calls of step give what one call of unroll gives, outputs and state."""
+    probe, worst = exam.probe, (0.0, "")
+    for n, state, density in _cases(probe):
+        obs = probe.draw(probe.T, n)
+        reset = probe.rng.random(obs.shape[:2]) < density
+        by_step, by_unroll = (probe.run(way, obs, state, reset) for way in WAYS)
+        difference = probe.compare(by_step.outputs, by_unroll.outputs)
+        with_resets = " (with resets)" if density else ""
+        if difference.differs:
+            evidence = f"step and unroll{with_resets}: {difference.text}"
+            cause = "The reset flags are applied differently." if density else ""
+            return failed(evidence, difference.excess, cause or _why_unequal(probe))
+        worst = max(worst, (difference.excess, difference.text))
+        after = probe.same_state("step", by_step.state, by_unroll.state)
+        if after.differs:
+            cause = "unroll returns another state than the one after the last step."
+            evidence = f"going on from their last states{with_resets}: {after.text}"
+            return failed(evidence, after.excess, cause)
+    return passed(f"{probe.T} steps and one unroll: {worst[1]}", worst[0])
+
+
+def _cases(probe: Probe) -> list[tuple[int, Any, float]]:
+    """N, first state and density of resets."""
+    return [
+        (probe.N, None, 0.0),
+        (probe.N, probe.warm(probe.N), 0.0),
+        (probe.N, probe.warm(probe.N), 0.2),
+        (2, probe.warm(2), 0.1),
+    ]
+
+
+def _why_unequal(probe: Probe) -> str:
+    """A likelier cause than the usual one, if a simple comparison shows it."""
+    obs = probe.draw(4, probe.N)
+    warm = probe.warm(probe.N)
+    ignoring = [
+        way
+        for way in WAYS
+        if not probe.compare(
+            probe.run(way, obs[:1], warm).outputs, probe.run(way, obs[:1]).outputs, bare=True
+        ).differs
+    ]
+    if len(ignoring) == 1:
+        return f"{ignoring[0]} takes no notice of the state that it is given."
+    one_step, one_unroll = (probe.run(way, obs[:1], warm) for way in WAYS)
+    if probe.compare(one_step.outputs, one_unroll.outputs).differs:
+        return "Already a sequence of one step differs: the two compute different things."
+    if probe.same_state("step", one_step.state, one_unroll.state).differs:
+        return "After one step the states differ: something is done to the state in one of them."
+    return "Something is done once per call: once a step in one, once a sequence in the other."
+
+
+def chunked_equals_whole(exam: Examination) -> Outcome:
+    """A sequence in pieces, the state carried from piece to piece, equals the sequence at once."""
+    probe, worst = exam.probe, (0.0, "")
+    obs, start = probe.draw(probe.T, probe.N), probe.warm(probe.N)
+    for cuts in CUTS:
+        for density in (0.0, 0.2):
+            reset = probe.rng.random(obs.shape[:2]) < density
+            if density and exam.memoryless:
+                continue
+            whole = probe.run("unroll", obs, start, reset)
+            state, pieces = start, []
+            for begin, end in zip((0, *cuts), (*cuts, probe.T), strict=True):
+                piece = probe.run("unroll", obs[begin:end], state, reset[begin:end])
+                pieces.append(piece.outputs)
+                state = piece.state
+            difference = probe.compare(torch.cat(pieces), whole.outputs)
+            if difference.differs:
+                evidence = f"chunks cut at t = {cuts}: {difference.text}"
+                return failed(evidence, difference.excess, _why_chunks_differ(probe))
+            worst = max(worst, (difference.excess, difference.text))
+            after = probe.same_state("unroll", state, whole.state)
+            if after.differs:
+                return failed(f"going on after chunks cut at {cuts}: {after.text}", after.excess)
+    return passed(f"chunks and the whole: {worst[1]}", worst[0])
+
+
+def _why_chunks_differ(probe: Probe) -> str:
+    obs, warm = probe.draw(3, probe.N), probe.warm(probe.N)
+    on_warm, on_fresh = probe.run("unroll", obs, warm), probe.run("unroll", obs)
+    if not probe.compare(on_warm.outputs, on_fresh.outputs, bare=True).differs:
+        return "unroll takes no notice of the state that it is given."
+    return ""
+
+
+def batch_size_independent(exam: Examination) -> Outcome:
+    """An env gets the same outputs in a batch of any size."""
+    probe, worst = exam.probe, (0.0, "")
+    obs = probe.draw(probe.T, probe.N)
+    reset = probe.rng.random(obs.shape[:2]) < 0.1
+    for way in WAYS:
+        whole = probe.run(way, obs, None, reset)
+        for envs in ([0], [probe.N - 1], [1, 2], [2, 0, 1], [*range(probe.N), 0, 1, 2]):
+            try:
+                part = probe.run(way, obs[:, envs], None, reset[:, envs])
+            except SubjectError as error:
+                return failed(f"{probe.N} envs run, {len(envs)} do not: {error}")
+            difference = probe.compare(part.outputs, whole.outputs[:, envs], envs=envs)
+            if difference.differs:
+                evidence = f"{way}, {len(envs)} envs instead of {probe.N}: {difference.text}"
+                return failed(evidence, difference.excess)
+            worst = max(worst, (difference.excess, difference.text))
+    return passed(f"batches of 1 to {probe.N + 3}: {worst[1]}", worst[0])
+
+
+def needs_memory(exam: Examination) -> Outcome | None:
+    """Why a check of the memory does not apply, if so."""
+    if exam.memoryless:
+        return skipped("the state is empty: no memory")
+    if exam.remembers and not exam.ways_with_memory():
+        return skipped("no memory is carried, see memory_carried")
+    return None
+
+
+def flags(probe: Probe, times: list[int], envs: list[int]) -> np.ndarray:
+    """Reset flags (T, N), true at these times for these envs."""
+    reset = np.zeros((probe.T, probe.N), dtype=bool)
+    reset[np.ix_(times, envs)] = True
+    return reset

@@ -1,0 +1,52 @@
+"""A limit on the memory that a subject may take, so that the doctor survives it."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import torch
+
+try:
+    import resource
+except ImportError:  # not on Windows
+    resource = None  # type: ignore[assignment]
+
+STATM = Path("/proc/self/statm")
+PAGE = resource.getpagesize() if resource else 4096
+
+
+def address_space() -> int | None:
+    """Bytes of this process's address space, where the system tells (Linux)."""
+    return int(STATM.read_text().split()[0]) * PAGE if STATM.exists() else None
+
+
+def resident() -> int:
+    """Bytes of this process in memory now; where the system doesn't tell, the most so far."""
+    if STATM.exists():
+        return int(STATM.read_text().split()[1]) * PAGE
+    if resource is None:
+        return 0
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024
+
+
+@contextmanager
+def at_most(extra: int) -> Iterator[None]:
+    """Makes an allocation that goes beyond `extra` bytes more than now fail, on Linux without CUDA.
+
+    CUDA maps far more addresses than it uses, so there the limit would hit the innocent.
+    """
+    now = address_space()
+    if resource is None or now is None or torch.cuda.is_initialized():
+        yield
+        return
+    soft, hard = resource.getrlimit(resource.RLIMIT_AS)
+    wanted = now + extra
+    if soft != resource.RLIM_INFINITY:
+        wanted = min(wanted, soft)
+    resource.setrlimit(resource.RLIMIT_AS, (wanted, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, (soft, hard))

@@ -1,0 +1,159 @@
+"""Before the examination: a copy to work on, in evaluation mode, in float64 where it can be.
+
+The reader's object is left as it was. Where it cannot be copied, the examination works on it and
+puts modes, parameters and buffers back. Random generators are restored in either case.
+"""
+
+import copy
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FunctionType, MethodType, ModuleType
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+DEPTH = 5  # how deep members of members are looked at
+LEAVES = (str, bytes, int, float, Tensor, np.ndarray, type, FunctionType, MethodType, ModuleType)
+
+
+def members(subject: Any) -> Iterator[tuple[Any, str, Any]]:
+    """Owner, key and value of every attribute and item reachable from a subject's members."""
+    seen: set[int] = set()
+
+    def walk(owner: Any, depth: int) -> Iterator[tuple[Any, str, Any]]:
+        if id(owner) in seen or depth > DEPTH:
+            return
+        seen.add(id(owner))
+        if isinstance(owner, (list, tuple)):
+            items = [(str(i), value) for i, value in enumerate(owner)]
+        elif isinstance(owner, dict):
+            items = list(owner.items())
+        elif hasattr(owner, "__dict__") and not isinstance(owner, (type, Tensor)):
+            items = list(vars(owner).items())
+        else:
+            return
+        for key, value in items:
+            yield owner, key, value
+            if not isinstance(value, LEAVES):
+                yield from walk(value, depth + 1)
+
+    return walk(subject, 0)
+
+
+def modules(subject: Any) -> list[nn.Module]:
+    """The outermost torch modules of a subject: itself, or those among its members."""
+    if isinstance(subject, nn.Module):
+        return [subject]
+    found: list[nn.Module] = []
+    inner: set[int] = set()
+    for _, _, value in members(subject):
+        if isinstance(value, nn.Module) and id(value) not in inner:
+            found.append(value)
+            inner |= {id(module) for module in value.modules()}
+    return found
+
+
+def bytes_held(subject: Any) -> int:
+    """Bytes of all arrays among the members of a subject, each array once."""
+    arrays: dict[int, int] = {}
+    for _, _, value in members(subject):
+        if isinstance(value, (Tensor, np.ndarray)):
+            arrays[id(value)] = int(value.nbytes)
+    return sum(arrays.values())
+
+
+def copy_of(subject: Any) -> Any | None:
+    """A deep copy in evaluation mode, or None where the subject cannot be copied."""
+    try:
+        made = copy.deepcopy(subject)
+    except Exception:
+        return None
+    for module in modules(made):
+        module.eval()
+    return made
+
+
+def wake_zeros(subject: Any, seed: int) -> None:
+    """Gives parameters that are all zero small random values, in place.
+
+    A layer that begins at zero (a head, a learned initial state) would hide what lies behind it
+    until the first update. Only ever done to a copy.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for module in modules(subject):
+            for parameter in module.parameters():
+                if parameter.is_floating_point() and parameter.numel() and not parameter.any():
+                    noise = torch.randn(parameter.shape, generator=generator)
+                    parameter.copy_(0.1 * noise)
+
+
+def to_double(subject: Any) -> Any | None:
+    """A copy of a subject with every floating-point number in float64, or None."""
+    made = copy_of(subject)
+    if made is None:
+        return None
+    try:
+        for module in modules(made):
+            module.double()
+        for owner, key, value in list(members(made)):
+            _double_member(owner, key, value)
+    except Exception:
+        return None
+    return made
+
+
+def _double_member(owner: Any, key: Any, value: Any) -> None:
+    if isinstance(owner, nn.Module) and key in ("_parameters", "_buffers", "_modules"):
+        return
+    new = value
+    if isinstance(value, Tensor) and value.is_floating_point() and not value.requires_grad:
+        new = value.double()
+    elif isinstance(value, np.ndarray) and value.dtype.kind == "f":
+        new = value.astype(np.float64)
+    elif isinstance(value, torch.dtype) and value.is_floating_point:
+        new = torch.float64
+    if new is value or isinstance(owner, tuple):
+        return
+    if isinstance(owner, list):
+        owner[int(key)] = new
+    elif isinstance(owner, dict):
+        owner[key] = new
+    else:
+        object.__setattr__(owner, key, new)
+
+
+@contextmanager
+def nothing_lasting(subject: Any) -> Iterator[None]:
+    """Puts back generators, default dtype, modes, parameters and buffers when it ends."""
+    generators = torch.get_rng_state(), np.random.get_state(), random.getstate()  # noqa: NPY002
+    dtype = torch.get_default_dtype()
+    roots = modules(subject)
+    modes = [(module, module.training) for root in roots for module in root.modules()]
+    values: list[tuple[Tensor, Tensor]] = []
+    for root in roots:
+        tensors = [*root.parameters(), *root.buffers()]
+        values += [(tensor, tensor.detach().clone()) for tensor in tensors]
+    try:
+        yield
+    finally:
+        torch.set_default_dtype(dtype)
+        torch.set_rng_state(generators[0])
+        np.random.set_state(generators[1])  # noqa: NPY002
+        random.setstate(generators[2])
+        for module, training in modes:
+            module.training = training
+        with torch.no_grad():
+            for tensor, value in values:
+                if tensor.shape == value.shape and not torch.equal(tensor, value):
+                    tensor.copy_(value)
+
+
+def seed_all(seed: int) -> None:
+    """Seeds the global generators that a subject might draw from."""
+    torch.manual_seed(seed)
+    np.random.seed(seed % 2**32)  # noqa: NPY002
+    random.seed(seed)

@@ -1,0 +1,382 @@
+"""The instrument: runs a subject on made-up observations and turns what comes back into numbers."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from rnn_tutorial.doctor import memory_guard
+from rnn_tutorial.doctor.nest import (
+    clone,
+    is_float,
+    leaves,
+    map_leaves,
+    numbers,
+    size_in_bytes,
+    zip_leaves,
+)
+from rnn_tutorial.doctor.preparation import seed_all
+from rnn_tutorial.doctor.subject import Observations, torch_dtype
+
+WAYS = ("step", "unroll")
+EPS = {"torch.float64": 2.0**-52, "torch.float32": 2.0**-23, "torch.float16": 2.0**-10}
+EPS |= {"torch.bfloat16": 2.0**-7}
+ROUNDINGS = 32  # roundings of one step that may add up, in the worst place
+NEVER = 1e300
+
+
+class SubjectError(Exception):
+    """What a subject did in one of its calls: it raised, or returned what nobody can use."""
+
+
+@dataclass
+class Run:
+    """What a subject returned for a sequence.
+
+    Attributes:
+        outputs: (T, N, K), every number of every output that has the axes T and N.
+        state: after the last step.
+    """
+
+    outputs: Tensor
+    state: Any
+
+
+@dataclass(frozen=True)
+class Difference:
+    """How two outputs (T, N, K) differ.
+
+    Attributes:
+        excess: the largest difference in tolerances; at most 1 counts as equal.
+        text: where it is and how large, in words.
+        places: (T, N), where it is more than one tolerance.
+    """
+
+    excess: float
+    text: str
+    places: Tensor
+
+    @property
+    def differs(self) -> bool:
+        return self.excess > 1
+
+    def as_key(self) -> tuple[float, str]:
+        return self.excess, self.text
+
+
+class Probe:
+    """A subject under examination, its observations and its tolerance.
+
+    Every call gets fresh copies of its arguments, and what comes back is copied as well, so that
+    a subject that writes into them spoils no other check.
+
+    Args:
+        subject: a copy that may be worked on.
+        spec: its observations.
+        seed: of the observations.
+        dtype: of floating-point observations.
+        device: of tensors.
+        use_torch: tensors, or NumPy arrays.
+        memory_limit: bytes that the examination may add to the process.
+    """
+
+    def __init__(
+        self,
+        subject: Any,
+        spec: Observations,
+        seed: int,
+        dtype: torch.dtype,
+        device: torch.device,
+        use_torch: bool,
+        memory_limit: int,
+    ) -> None:
+        self.subject, self.spec, self.seed = subject, spec, seed
+        self.dtype, self.device, self.use_torch = dtype, device, use_torch
+        self.memory_limit, self.memory_before = memory_limit, memory_guard.resident()
+        self.rng = np.random.default_rng(seed)
+        self.scale = 1.0
+        self.eps = EPS[str(dtype)]
+        self.layout: list[tuple[str, bool, slice]] = []  # path, used, columns
+        self.kept: Tensor | None = None  # columns compared; None means all
+        self.response: Tensor | None = None  # (K,), change per relative change of the input
+        self.batch_axes: dict[str, int | None] = {}
+        self.T, self.N = self._sizes()
+
+    def _sizes(self) -> tuple[int, int]:
+        """T and N that are no size of the observation, so that a wrong axis cannot fit."""
+        taken = set(self.spec.shape)
+        n = next(size for size in (5, 7, 11, 4) if size not in taken)
+        return next(size for size in (13, 17, 19, 23) if size not in taken), n
+
+    # What goes in.
+
+    def draw(self, steps: int, n: int, scale: float | None = None) -> np.ndarray:
+        """Observations (steps, n, *obs)."""
+        return self.spec.draw(self.rng, (steps, n), self.scale if scale is None else scale)
+
+    def array(self, values: np.ndarray) -> Any:
+        """Values as the subject takes them: a fresh tensor on its device, or a fresh array."""
+        name = self.spec.dtype
+        floats = name == "float" or not self.spec.whole_numbers
+        if not self.use_torch:
+            dtype = str(self.dtype).removeprefix("torch.") if floats else name
+            return np.array(values, dtype=dtype)
+        kind = self.dtype if floats else torch_dtype(name)
+        return torch.tensor(values, dtype=kind, device=self.device)
+
+    def flags(self, reset: np.ndarray) -> Any:
+        """Reset flags as the subject takes them, boolean."""
+        return torch.tensor(reset, device=self.device) if self.use_torch else np.array(reset)
+
+    # Calls.
+
+    def initial(self, n: int) -> Any:
+        """A copy of `initial_state(n)`."""
+        return clone(self.call("initial_state", n))
+
+    def call(self, method: str, *arguments: Any, grad: bool = False) -> Any:
+        """Calls the subject; whatever goes wrong is a SubjectError that names the call."""
+        where = f"{method}({', '.join(map(_describe, arguments))})"
+        try:
+            with torch.set_grad_enabled(grad):
+                result = getattr(self.subject, method)(*arguments)
+        except MemoryError as error:
+            raise SubjectError(f"{where} asked for too much memory: {error}") from None
+        except (Exception, SystemExit) as error:
+            text = " ".join(str(error).split())[:300]
+            if "can't allocate memory" in text or "not enough memory" in text:
+                text = f"more than {self.memory_limit / 2**30:.3g} GiB asked for: {text}"
+            raise SubjectError(f"{where} raised {type(error).__name__}: {text}") from error
+        self._weigh(result, where)
+        if method == "initial_state":
+            return result
+        if not isinstance(result, (tuple, list)) or len(result) != 2:
+            got = type(result).__name__
+            got += f" of {len(result)}" if isinstance(result, (tuple, list)) else ""
+            raise SubjectError(f"{where} returned a {got}, expected a pair (output, state)")
+        return result
+
+    def _weigh(self, result: Any, where: str) -> None:
+        size = size_in_bytes(result)
+        if size > self.memory_limit:
+            raise SubjectError(f"{where} returned {size / 2**30:.3g} GiB")
+        grown = memory_guard.resident() - self.memory_before
+        if grown > self.memory_limit:
+            raise SubjectError(f"after {where} the process holds {grown / 2**30:.3g} GiB more")
+
+    def run(
+        self, way: str, obs: np.ndarray, state: Any = None, reset: np.ndarray | None = None
+    ) -> Run:
+        """Observations (T, N, *obs) through `unroll`, or through `step` T times.
+
+        Args:
+            way: "step" or "unroll".
+            obs: (T, N, *obs).
+            state: before the first step; None stands for the initial state.
+            reset: (T, N) boolean; None for no reset.
+        """
+        steps, n = obs.shape[:2]
+        state = self.initial(n) if state is None else clone(state)
+        reset = np.zeros((steps, n), dtype=bool) if reset is None else reset
+        if way == "unroll":
+            output, state = self.call("unroll", self.array(obs), state, self.flags(reset))
+            return Run(self.flatten(output, (steps, n), "unroll"), clone(state))
+        rows = []
+        for obs_t, reset_t in zip(obs, reset, strict=True):
+            output, state = self.call("step", self.array(obs_t), state, self.flags(reset_t))
+            rows.append(self.flatten(output, (n,), "step"))
+            state = clone(state)
+        return Run(torch.stack(rows), state)
+
+    def warm(self, n: int, steps: int = 6) -> Any:
+        """A state that has seen something: after a few steps from the initial state."""
+        return self.run("step", self.draw(steps, n)).state
+
+    # What comes out.
+
+    def flatten(self, output: Any, lead: tuple[int, ...], method: str) -> Tensor:
+        """The numbers of an output that has the axes `lead`, as float64 (*lead, K)."""
+        found = leaves(output)
+        if [path for path, _ in found] != [path for path, _, _ in self.layout]:
+            got = ", ".join(path or "one array" for path, _ in found) or "nothing"
+            raise SubjectError(f"{method} returned another structure than before: {got}")
+        parts = []
+        for (path, array), (_, used, columns) in zip(found, self.layout, strict=True):
+            if not used:
+                continue
+            if tuple(array.shape[: len(lead)]) != lead:
+                expected = ", ".join(map(str, lead))
+                raise SubjectError(
+                    f"{method} returned output{path} of shape {tuple(array.shape)}, expected "
+                    f"({expected}, ...)"
+                )
+            part = numbers(array).reshape(*lead, -1)
+            if part.shape[-1] != columns.stop - columns.start:
+                raise SubjectError(f"{method} returned output{path} of {tuple(array.shape)}")
+            parts.append(part)
+        flat = torch.cat(parts, dim=-1)
+        return flat if self.kept is None else flat[..., self.kept]
+
+    def column_names(self) -> list[str]:
+        names = [
+            f"output{path}"
+            for path, used, columns in self.layout
+            if used
+            for _ in range(columns.stop - columns.start)
+        ]
+        if self.kept is None:
+            return names
+        return [name for name, kept in zip(names, self.kept.tolist(), strict=True) if kept]
+
+    # Comparing.
+
+    def tolerance(self, a: Tensor, b: Tensor, bare: bool = False) -> Tensor:
+        """What rounding may make of equal outputs (T, N, K): eps times length times size.
+
+        The size is that of the numbers, and of their response to a small change of the input: a
+        policy that magnifies differences magnifies roundings too.
+
+        Args:
+            a: outputs.
+            b: the same outputs, computed in another way.
+            bare: leaves the response out, where a bitwise equal result is to be expected.
+        """
+        size = torch.maximum(a.abs(), b.abs())
+        size = torch.where(size.isfinite(), size, 0.0)
+        typical = size.flatten(0, -2).median(dim=0).values if size.numel() else size.new_zeros(())
+        response = 0.0 if bare or self.response is None else self.response
+        steps = a.shape[0] + 8
+        return self.eps * ROUNDINGS * steps * (size + typical + response) + 1e-300
+
+    def compare(
+        self, a: Tensor, b: Tensor, start: int = 0, envs: Any = None, bare: bool = False
+    ) -> Difference:
+        """The largest difference of two outputs (T, N, K), in tolerances.
+
+        Args:
+            a: outputs.
+            b: outputs.
+            start: time of the first row, for the evidence.
+            envs: indices of the columns, for the evidence; None counts from 0.
+            bare: see `tolerance`.
+        """
+        places = torch.zeros(a.shape[:2], dtype=torch.bool)
+        if not a.numel():
+            return Difference(0.0, "nothing to compare", places)
+        same = (a == b) | (a.isnan() & b.isnan())
+        gap = torch.where(same, 0.0, (a - b).abs())
+        gap = torch.where(gap.isfinite(), gap, NEVER)
+        excess = gap / self.tolerance(a, b, bare)
+        excess = torch.where(same, 0.0, excess)
+        places = (excess > 1).any(dim=-1)
+        largest = float(excess.max())
+        t, n, k = np.unravel_index(int(excess.argmax()), excess.shape)
+        name = self.column_names()[int(k)]
+        env = int(n) if envs is None else int(envs[int(n)])
+        if largest <= 1:
+            return Difference(largest, f"largest difference {float(gap.max()):.1e}", places)
+        first_t, first_n = (int(i) for i in places.nonzero()[0])
+        first_env = first_n if envs is None else int(envs[first_n])
+        text = (
+            f"largest difference {float(gap[t, n, k]):.2g} in {name} at t = {int(t) + start}, "
+            f"env {env} ({largest:.1e} tolerances), first at t = {first_t + start}, env {first_env}"
+        )
+        return Difference(largest, text, places)
+
+    def same_state(self, way: str, a: Any, b: Any, steps: int = 4) -> Difference:
+        """Whether two states mean the same: equal numbers, or equal outputs from there on."""
+        n = self._n_of(a)
+        if all(
+            left.shape == right.shape and torch.equal(numbers(left), numbers(right))
+            for (_, left), (_, right) in zip(leaves(a), leaves(b), strict=True)
+        ):
+            return Difference(0.0, "equal states", torch.zeros(steps, n, dtype=torch.bool))
+        obs = self.draw(steps, n)
+        on_a, on_b = self.run(way, obs, a), self.run(way, obs, b)
+        return self.compare(on_a.outputs, on_b.outputs)
+
+    def _n_of(self, state: Any) -> int:
+        for path, array in leaves(state):
+            axis = self.batch_axes.get(path)
+            if axis is not None:
+                return int(array.shape[axis])
+        return self.N
+
+    # States put together of two.
+
+    def mix(self, a: Any, b: Any, choose: Callable[[str, tuple[int, ...]], np.ndarray]) -> Any:
+        """State `a` with the numbers of state `b` wherever `choose(path, shape)` is true."""
+        paths = iter(leaves(a))
+
+        def pick(left: Any, right: Any) -> Any:
+            path, array = next(paths)
+            mask = choose(path, tuple(array.shape))
+            if isinstance(left, Tensor):
+                return torch.where(torch.as_tensor(mask, device=left.device), right, left)
+            return np.where(mask, right, left)
+
+        return zip_leaves(pick, clone(a), clone(b))
+
+    def mix_envs(self, a: Any, b: Any, envs: list[int]) -> Any:
+        """State `a`, for the given envs that of state `b`."""
+
+        def choose(path: str, shape: tuple[int, ...]) -> np.ndarray:
+            mask = np.zeros(shape, dtype=bool)
+            axis = self.batch_axes.get(path)
+            if axis is not None:
+                np.moveaxis(mask, axis, 0)[envs] = True
+            return mask
+
+        return self.mix(a, b, choose)
+
+    def calibrate(self, delta: float | None = None) -> bool:
+        """Measures how outputs respond to a small change of observations and state.
+
+        Returns:
+            Whether they respond smoothly, i.e. whether the subject really computes in this dtype:
+            a change twice as large has twice the effect unless something inside rounds it away.
+        """
+        self.response = None
+        delta = self.eps**0.5 if delta is None else delta
+        obs, state = self.draw(self.T, self.N), self.warm(self.N)
+        signs = self.rng.choice([-1.0, 1.0], obs.shape)
+        free = not self.spec.whole_numbers
+
+        def shifted(size: float) -> Tensor:
+            moved = obs * (1 + size * signs) if free else obs
+            return self.run("step", moved, map_leaves(lambda a: _nudge(a, size), state)).outputs
+
+        base, once, twice = shifted(0.0), shifted(delta), shifted(2 * delta)
+        change = (once - base).abs().nan_to_num(0.0, 0.0, 0.0)
+        largest = change.flatten(0, 1).max(dim=0).values
+        self.response = largest / delta
+        bend = (twice - 2 * once + base).abs().nan_to_num(0.0, 0.0, 0.0)
+        rounding = 1e3 * self.eps * base.abs().nan_to_num(0.0, 0.0, 0.0).max()
+        return bool(bend.mean() <= 0.05 * change.mean() + rounding)
+
+    def reseed(self) -> None:
+        """Sets the global generators to where they stood at the start of the examination."""
+        seed_all(self.seed)
+
+    def float_state(self, state: Any) -> bool:
+        """Whether a state has any floating-point number in it."""
+        return any(is_float(array) and array.nbytes for _, array in leaves(state))
+
+
+def _nudge(array: Any, size: float) -> Any:
+    if not is_float(array):
+        return array
+    return array * (1 + size)
+
+
+def _describe(argument: Any) -> str:
+    if isinstance(argument, int):
+        return str(argument)
+    found = leaves(argument)
+    if isinstance(argument, (Tensor, np.ndarray)):
+        return f"{str(argument.dtype).removeprefix('torch.')} {tuple(argument.shape)}"
+    shapes = ", ".join(str(tuple(array.shape)) for _, array in found[:3])
+    return f"state [{shapes}{', ...' if len(found) > 3 else ''}]" if found else "no state"

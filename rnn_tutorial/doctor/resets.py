@@ -1,0 +1,302 @@
+"""Checks of the reset: what is cleared, when, in which part of the state, and for which envs."""
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from rnn_tutorial.doctor.examination import Case, Examination, Outcome, failed, passed, skipped
+from rnn_tutorial.doctor.memory import flags
+from rnn_tutorial.doctor.nest import leaves
+from rnn_tutorial.doctor.probe import Difference, Probe
+
+AT = 5  # the time of the reset
+SMALL = 8  # an axis of the state up to this size is taken for the layers
+MOST_PARTS = 16
+
+EARLY, LATE, TWICE = "early", "late", "twice"
+NOTHING, SOMETHING, ELSEWHERE = "nothing", "something", "elsewhere"
+
+
+def reset_findings(exam: Examination) -> None:
+    """Examines how a reset of all envs works, and writes three outcomes at once.
+
+    The three answer for one another: a state cleared one step too late is not "not cleared".
+    """
+    names = ("reset_clears", "reset_before_step", "reset_every_part")
+    worst = (0.0, "")
+    for way in exam.ways_with_memory():
+        case = exam.case(way)
+        for t in (AT, 0, exam.probe.T - 1):
+            kind, difference = _judge(case, t)
+            if kind:
+                _blame(exam, case, t, kind, difference)
+                return
+            worst = max(worst, (difference.excess, difference.text))
+        survivors = _surviving_parts(case)
+        if survivors:
+            exam.outcomes |= {
+                "reset_clears": skipped("a part is not cleared, see reset_every_part"),
+                "reset_before_step": passed(f"{way}: cleared before the step at t = {AT}"),
+                "reset_every_part": failed(f"{way}: {survivors}"),
+            }
+            return
+    ways = " and ".join(exam.ways_with_memory())
+    texts = (
+        f"{ways}: after a reset as from initial_state: {worst[1]}",
+        f"{ways}: nothing changes before t = {AT}, all is fresh from t = {AT} on",
+        f"{ways}: no tensor and no layer of the state survives",
+    )
+    for name, text in zip(names, texts, strict=True):
+        exam.outcomes[name] = passed(text, worst[0])
+
+
+def _judge(case: Case, t: int) -> tuple[str, Difference]:
+    """What a reset of all envs at time t does, "" for what it should."""
+    probe = case.probe
+    got = case.run(flags(probe, [t], list(range(probe.N)))).outputs
+    base = case.base.outputs
+    before = probe.compare(got[:t], base[:t])
+    if before.differs:
+        return EARLY, before
+    after = probe.compare(got[t:], case.fresh(t).outputs, t)
+    if not after.differs:
+        return "", after
+    unchanged_here = not probe.compare(got[t : t + 1], base[t : t + 1]).differs
+    unchanged = not probe.compare(got[t:], base[t:], t).differs
+    if t + 1 < probe.T:
+        late = not probe.compare(got[t + 1 :], case.fresh(t + 1).outputs).differs
+        fresh_here = not probe.compare(got[t : t + 1], case.fresh(t).outputs[:1]).differs
+        if late and unchanged_here and not unchanged:
+            return LATE, after
+        if late and fresh_here:
+            return TWICE, after
+        if unchanged_here and not unchanged:
+            return LATE, after
+    if unchanged:
+        return NOTHING, after
+    return (SOMETHING if _depends_on_past(case, t, got) else ELSEWHERE), after
+
+
+def _depends_on_past(case: Case, t: int, got: Tensor) -> bool:
+    """Whether the outputs from the reset on still depend on what was before it."""
+    probe = case.probe
+    obs = case.obs.copy()
+    obs[:t] = probe.draw(t, probe.N)
+    reset = flags(probe, [t], list(range(probe.N)))
+    other = probe.run(case.way, obs, probe.warm(probe.N), reset).outputs
+    return probe.compare(got[t:], other[t:]).differs
+
+
+def _blame(exam: Examination, case: Case, t: int, kind: str, difference: Difference) -> None:
+    way = case.way
+    at = f"{way}, a reset of all envs at t = {t}"
+    if kind in (EARLY, LATE, TWICE):
+        causes = {
+            EARLY: "The reset flag is off by one: reset[t] clears the state before step t - 1.",
+            LATE: "The reset flag is off by one: reset[t] clears the state after step t, not "
+            "before it (a done flag taken for a reset flag).",
+            TWICE: "reset[t] clears the state twice: before step t, as it should, and after it.",
+        }
+        words = {
+            EARLY: "outputs before it change",
+            LATE: "the output at that time still knows the past, the next ones do not",
+            TWICE: "the output at that time is fresh, and the memory of it is lost",
+        }
+        see = skipped("cleared at the wrong time, see reset_before_step")
+        exam.outcomes |= {
+            "reset_clears": see,
+            "reset_before_step": failed(
+                f"{at}: {words[kind]}: {difference.text}", difference.excess, causes[kind]
+            ),
+            "reset_every_part": see,
+        }
+        return
+    if kind == SOMETHING:
+        parts = _part_kept(case, t)
+        if parts:
+            exam.outcomes |= {
+                "reset_clears": skipped("a part is not cleared, see reset_every_part"),
+                "reset_before_step": skipped("a part is not cleared, see reset_every_part"),
+                "reset_every_part": failed(f"{at}: {parts}", difference.excess),
+            }
+            return
+    causes = {
+        NOTHING: "The reset flag is ignored.",
+        SOMETHING: "",
+        ELSEWHERE: "A reset brings the state to something else than initial_state gives.",
+    }
+    words = {
+        NOTHING: "nothing changes",
+        SOMETHING: "the past is altered and still there",
+        ELSEWHERE: "the past is gone, yet the outputs are not those from initial_state",
+    }
+    see = skipped("the state is not cleared, see reset_clears")
+    exam.outcomes |= {
+        "reset_clears": failed(
+            f"{at}: {words[kind]}: {difference.text}", difference.excess, causes[kind]
+        ),
+        "reset_before_step": see,
+        "reset_every_part": see,
+    }
+
+
+def state_parts(probe: Probe, state: Any) -> dict[str, tuple[str, tuple[Any, ...]]]:
+    """Name of a part of the state -> path of its leaf and the index of the part in it.
+
+    A leaf with an axis of layers (a small one beside batch and features) is taken apart along it,
+    a plain (N, features) leaf in two halves, which finds hidden | cell side by side.
+    """
+    parts: dict[str, tuple[str, tuple[Any, ...]]] = {}
+    for path, array in leaves(state):
+        batch, shape = probe.batch_axes.get(path), tuple(array.shape)
+        if batch is None or 0 in shape:
+            continue
+        rest = [axis for axis in range(len(shape)) if axis != batch]
+        layers = [axis for axis in rest if 1 < shape[axis] <= SMALL] if len(rest) > 1 else []
+        if layers:
+            axis = layers[0]
+            for i in range(shape[axis]):
+                parts[f"state{path}, layer {i}"] = path, _index(axis, slice(i, i + 1))
+        elif rest and shape[rest[-1]] > 1:
+            axis, half = rest[-1], shape[rest[-1]] // 2
+            parts[f"state{path}, first half"] = path, _index(axis, slice(0, half))
+            parts[f"state{path}, second half"] = path, _index(axis, slice(half, None))
+        else:
+            parts[f"state{path}"] = path, (Ellipsis,)
+    return dict(list(parts.items())[:MOST_PARTS])
+
+
+def _index(axis: int, piece: slice) -> tuple[Any, ...]:
+    return (*[slice(None)] * axis, piece)
+
+
+def _with_part(probe: Probe, a: Any, b: Any, part: tuple[str, tuple[Any, ...]]) -> Any:
+    """State `a`, one part of it from state `b`."""
+
+    def choose(path: str, shape: tuple[int, ...]) -> np.ndarray:
+        mask = np.zeros(shape, dtype=bool)
+        if path == part[0]:
+            mask[part[1]] = True
+        return mask
+
+    return probe.mix(a, b, choose)
+
+
+def _surviving_parts(case: Case) -> str:
+    """The parts of the state that a reset at t = 0 does not clear, in words; "" for none."""
+    probe = case.probe
+    obs = case.obs[:3]
+    fresh = probe.initial(probe.N)
+    reset = flags(probe, [0], list(range(probe.N)))[:3]
+    want = probe.run(case.way, obs, fresh, reset).outputs
+    found = []
+    for name, part in state_parts(probe, fresh).items():
+        state = _with_part(probe, fresh, case.start, part)
+        difference = probe.compare(probe.run(case.way, obs, state, reset).outputs, want)
+        if difference.differs:
+            found.append((name, difference))
+    if not found:
+        return ""
+    return f"{_names([name for name, _ in found])} not cleared: {found[0][1].text}"
+
+
+def _part_kept(case: Case, t: int) -> str:
+    """Which parts survive a reset at time t, found by trying; "" if all of the state does."""
+    probe = case.probe
+    got = case.run(flags(probe, [t], list(range(probe.N)))).outputs[t:]
+    old, new = case.state_at(t), probe.initial(probe.N)
+    parts = state_parts(probe, old)
+    groups = {name: [part] for name, part in parts.items()}
+    for path in dict.fromkeys(path for path, _ in parts.values()):
+        groups[f"state{path}"] = [part for part in parts.values() if part[0] == path]
+    for name, group in groups.items():
+        kept, cleared = new, old
+        for part in group:
+            kept = _with_part(probe, kept, old, part)
+            cleared = _with_part(probe, cleared, new, part)
+        for state, text in ((kept, f"{name} is not cleared"), (cleared, f"only {name} is cleared")):
+            if not probe.compare(probe.run(case.way, case.obs[t:], state).outputs, got).differs:
+                return text
+    return _surviving_of_several(case, t, got, old, new, parts)
+
+
+def _surviving_of_several(
+    case: Case, t: int, got: Tensor, old: Any, new: Any, parts: dict[str, Any]
+) -> str:
+    """Some of the state is as before the reset and some is not, in no simple pattern."""
+    if t:
+        return ""
+    probe = case.probe
+    reset = flags(probe, [0], list(range(probe.N)))[: len(got)]
+    survive = []
+    for name, part in parts.items():
+        state = _with_part(probe, new, old, part)
+        run = probe.run(case.way, case.obs, state, reset)
+        want = probe.run(case.way, case.obs, new, reset)
+        if probe.compare(run.outputs, want.outputs).differs:
+            survive.append(name)
+    some = 0 < len(survive) < len(parts)
+    return f"{_names(survive)} not cleared" if some else ""
+
+
+def _names(names: list[str]) -> str:
+    return ", ".join(names) + (" are" if len(names) > 1 else " is")
+
+
+def reset_only_named(exam: Examination) -> Outcome:
+    """A reset clears the envs that it names and touches no other."""
+    probe, worst = exam.probe, (0.0, "")
+    n = probe.N
+    patterns = [[2], [0], [n - 1], [1, 2], [0, n - 1], list(range(1, n))]
+    for way in exam.ways_with_memory():
+        case = exam.case(way)
+        for t in (AT, 0):
+            of_all = case.run(flags(probe, [t], list(range(n)))).outputs
+            if not probe.compare(of_all, case.base.outputs).differs:
+                continue
+            for named in patterns:
+                got = case.run(flags(probe, [t], named)).outputs
+                others = [env for env in range(n) if env not in named]
+                at = f"{way}, a reset of env {', '.join(map(str, named))} at t = {t}"
+                other = probe.compare(got[:, others], case.base.outputs[:, others], envs=others)
+                own = probe.compare(got[:, named], of_all[:, named], envs=named)
+                still = probe.compare(got[:, named], case.base.outputs[:, named])
+                if other.differs and own.differs:
+                    cause = "Other envs are cleared than the ones named: an index is wrong."
+                    return failed(f"{at}: {other.text}", other.excess, cause)
+                if other.differs:
+                    cause = "Envs that do not reset are cleared with the one that does: any()?"
+                    return failed(f"{at}: others change: {other.text}", other.excess, cause)
+                if own.differs:
+                    cause = "" if still.differs else "Cleared only where all envs reset: all()?"
+                    return failed(f"{at}: they are not cleared: {own.text}", own.excess, cause)
+                worst = max(worst, max(other, own, key=lambda d: d.excess).as_key())
+    return passed(f"envs reset one, two or all at a time: {worst[1]}", worst[0])
+
+
+def resets_at_many_times(exam: Examination) -> Outcome | None:
+    """Every episode of a sequence with many resets is as if it stood alone; None if so."""
+    probe = exam.probe
+    for way in exam.ways_with_memory():
+        case = exam.case(way)
+        reset = case.no_reset()
+        times = [3, 4, 8, probe.T - 2]
+        reset[times] = probe.rng.random((len(times), probe.N)) < 0.5
+        reset[3, 0], reset[4, 0], reset[8, 0] = True, True, True
+        reset[3, 1], reset[4, 1], reset[8, 1] = False, True, False
+        want = case.base.outputs.clone()
+        for t in times:
+            named = torch.as_tensor(reset[t])
+            want[t:, named] = case.fresh(t).outputs[:, named]
+        difference = probe.compare(case.run(reset).outputs, want)
+        if difference.differs:
+            text = f"{way}, resets at t = {times}: {difference.text}"
+            return failed(text, difference.excess, "Where several resets meet, one is missed.")
+        alone = probe.run(way, case.obs[:, :1], None, reset[:, :1]).outputs
+        difference = probe.compare(alone[3:], want[3:, :1], 3)
+        if difference.differs:
+            text = f"{way}, one env alone, resets at t = {times}: {difference.text}"
+            return failed(text, difference.excess, "A batch of one env is reset differently.")
+    return None
