@@ -13,7 +13,7 @@ import rnn_tutorial
 ROOT = Path(rnn_tutorial.__file__).parent
 HEAVY = {"matplotlib", "ipywidgets", "IPython", "seaborn", "PIL"}
 CORE = {"colours", "envs", "recurrent", "encoders", "policy", "rollout", "buffer"}
-CORE |= {"interventions", "probes"}
+CORE |= {"interventions", "probes", "gradients"}
 CORE |= {"checkpoint", "settings", "collect", "ppo", "doctor", "frame_stack", "data", "runs"}
 # Room -> the rooms it may import beside itself. The colours are constants that anybody may use.
 MAY_IMPORT = {
@@ -26,6 +26,7 @@ MAY_IMPORT = {
     "interventions": {"recurrent"},
     "rollout": {"envs", "policy", "recurrent", "interventions"},
     "probes": {"rollout"},
+    "gradients": {"policy"},
     "buffer": {"envs", "policy", "recurrent", "rollout"},
     "checkpoint": {"policy"},
     "settings": set(),

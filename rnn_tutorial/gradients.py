@@ -1,0 +1,46 @@
+"""How strongly an action depends on each observation before it, as the gradient tells.
+
+Connectivity in the sense of Madsen 2019, "Visualizing memorization in RNNs",
+https://distill.pub/2019/memorization-in-rnns, here in absolute size: nothing is rescaled.
+"""
+
+from collections.abc import Sequence
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from rnn_tutorial.policy import RNNPolicy, distribution_parameters
+
+
+def action_gradients(
+    policy: RNNPolicy,
+    obs: Float[Tensor, "T N ..."],
+    times: Sequence[int] | None = None,
+    reset: Bool[Tensor, "T N"] | None = None,
+) -> Float[Tensor, "times T N"]:
+    """The size of d action at t / d observation at k, for each t and k.
+
+    The action is the mean of its distribution (of a Discrete action, its probabilities), and the
+    size of a gradient is the root of the sum of its squares, over the action's numbers and the
+    observation's. The observations are taken as given: their own dependence on earlier actions,
+    through the env, is no part of it.
+
+    Args:
+        policy: starts from its initial state.
+        obs: what it saw.
+        times: the t asked for; None is all of them.
+        reset: clears the state before step t; None clears none.
+    """
+    seen = obs.detach().clone().requires_grad_()
+    output, _ = policy.unroll(seen, policy.initial_state(obs.shape[1]), reset)
+    action = next(iter(distribution_parameters(output.distribution).values()))
+    wanted = range(len(obs)) if times is None else times
+    sizes = []
+    for t in wanted:
+        squares = torch.zeros(obs.shape[:2])
+        for number in action[t].flatten(1).unbind(1):
+            (slope,) = torch.autograd.grad(number.sum(), seen, retain_graph=True)
+            squares += slope.flatten(2).square().sum(-1)
+        sizes.append(squares.sqrt())
+    return torch.stack(sizes)
