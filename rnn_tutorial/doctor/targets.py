@@ -1,0 +1,273 @@
+"""Checks of what a learner learns from: log-probabilities, bootstrapped targets, and padding."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from rnn_tutorial.doctor.replay import NotApplicableError, Replay, array, tolerance
+from rnn_tutorial.doctor.report import FAILED, PASSED, Finding
+
+ENDS = "06_the_rollout_buffer.ipynb: "
+SECTIONS = {
+    "joint_log_prob": "03_the_recurrent_policy.ipynb: "
+    "Sum the log-probability over the dimensions of the action",
+    "no_bootstrap_through_termination": ENDS
+    + "Advantages by hand: terminated or truncated, one stops the bootstrap",
+    "bootstrap_through_truncation": ENDS
+    + "Advantages by hand: terminated or truncated, one stops the bootstrap",
+    "bootstrap_goes_on": ENDS + "Which hidden state goes with V at the end of a rollout?",
+    "padding_outside_loss": ENDS + "Padding leaks into the loss, the normalisation, the statistics",
+}
+
+
+def _joint(replay: Replay) -> Finding:
+    """One log-probability a step: that of the stored action, summed over its dimensions."""
+    name, section = "joint_log_prob", SECTIONS["joint_log_prob"]
+    log_prob, action = replay.column("log_prob"), replay.column("action")
+    if log_prob.shape != (replay.T, replay.N):
+        return Finding(
+            name,
+            FAILED,
+            f"expected log_prob of shape {(replay.T, replay.N)}, got {log_prob.shape}",
+            "One number for each dimension of the action, not summed.",
+            "Sum over the action's dimensions: Independent(Normal(mean, std), 1).",
+            section,
+        )
+    if "probs" in replay.rollout:
+        probs = replay.rollout["probs"]
+        chosen = np.take_along_axis(probs, action[..., None].astype(int), -1)
+        each = np.log(chosen)
+    elif "mean" in replay.rollout and "std" in replay.rollout:
+        mean, std = replay.rollout["mean"], replay.rollout["std"]
+        each = -0.5 * ((action - mean) / std) ** 2 - np.log(std) - 0.5 * np.log(2 * np.pi)
+    else:
+        return Finding(name, PASSED, f"shape (T, N) = {log_prob.shape}; nothing to compare with")
+    valid = replay.rollout["valid"]
+    joint = each.sum(-1)
+    bound = tolerance(log_prob.dtype, each.shape[-1], float(np.abs(each).max()))
+    gap = np.where(valid, np.abs(log_prob - joint), 0.0)
+    if gap.max() <= bound:
+        told = f"shape (T, N) = {log_prob.shape}, the sum over {each.shape[-1]} dimension(s)"
+        return Finding(name, PASSED, told, excess=float(gap.max() / bound))
+    mean_gap = np.where(valid, np.abs(log_prob - each.mean(-1)), 0.0)
+    t, n = np.unravel_index(gap.argmax(), gap.shape)
+    averaged = each.shape[-1] > 1 and mean_gap.max() <= bound
+    off = float((gap > bound).mean())
+    return Finding(
+        name,
+        FAILED,
+        f"{off:.0%} of steps are off, worst at step {t} of env {n}: "
+        f"{log_prob[t, n]:.3g}, the sum gives {joint[t, n]:.3g}",
+        "Averaged over the action's dimensions."
+        if averaged
+        else "This is not the log-probability of the stored action: was the action clipped, or "
+        "drawn anew?",
+        "Sum: independent probabilities multiply, their logarithms add."
+        if averaged
+        else "Store the action as drawn, with its own log-probability.",
+        section,
+        float(gap.max() / bound),
+    )
+
+
+def _follows(replay: Replay) -> tuple[np.ndarray, float]:
+    """What each step's estimate took what follows to be worth, and what rounding may add.
+
+    Read off the advantages: A[t] = r + gamma * follows[t] - V + gamma * lambda * A[t + 1], the last
+    term within an episode only.
+    """
+    advantage, value, reward = map(replay.column, ("advantage", "value", "reward"))
+    gamma, lam = (float(replay.column(name)) for name in ("gamma", "gae_lambda"))
+    if gamma == 0.0:
+        raise NotApplicableError("gamma is 0: nothing is bootstrapped")
+    after = np.concatenate((advantage[1:], 0 * advantage[:1])) * ~replay.ends
+    follows = (advantage - gamma * lam * after - reward + value) / gamma
+    size = max(float(np.abs(x).max()) for x in (advantage, value, reward))
+    return follows, tolerance(advantage.dtype, replay.T, size) / gamma
+
+
+def _bootstrap(
+    replay: Replay,
+    name: str,
+    where: np.ndarray,
+    right: np.ndarray,
+    absent: str,
+    passed: str,
+    causes: Callable[[np.ndarray, np.ndarray, float], tuple[str, str]],
+) -> Finding:
+    """Compares what the estimates took to follow with what should, at some of the steps."""
+    follows, bound = _follows(replay)
+    where = where & replay.rollout["valid"]
+    if not where.any():
+        raise NotApplicableError(absent)
+    gap = np.where(where, np.abs(follows - right), 0.0)
+    excess = float(gap.max() / bound)
+    if gap.max() <= bound:
+        return Finding(name, PASSED, passed.format(int(where.sum())), excess=excess)
+    t, n = np.unravel_index(gap.argmax(), gap.shape)
+    evidence = (
+        f"{int((gap > bound).sum())} of {int(where.sum())} steps are off, worst at step {t} of "
+        f"env {n}: what follows counts as {follows[t, n]:.3g}, expected {right[t, n]:.3g}"
+    )
+    cause, cure = causes(where, follows, bound)
+    return Finding(name, FAILED, evidence, cause, cure, SECTIONS[name], excess)
+
+
+def _termination(replay: Replay) -> Finding:
+    zeros = np.zeros((replay.T, replay.N))
+    following = np.concatenate((replay.column("value")[1:], zeros[:1]))
+
+    def causes(where: np.ndarray, follows: np.ndarray, bound: float) -> tuple[str, str]:
+        inner = where.copy()
+        inner[-1] = False
+        if (np.abs(follows - following)[inner] <= bound).all():
+            return (
+                "Bootstrapped with the value of the next episode's first observation.",
+                "Where terminated, what follows is worth 0.",
+            )
+        return (
+            "Something is added after the end: a value, or the next episode's advantages.",
+            "Where terminated, what follows is worth 0, and the sum stops.",
+        )
+
+    return _bootstrap(
+        replay,
+        "no_bootstrap_through_termination",
+        replay.rollout["terminated"],
+        zeros,
+        "no step of the rollout terminated",
+        "after {} terminated steps nothing is counted",
+        causes,
+    )
+
+
+def _truncation(replay: Replay) -> Finding:
+    value = replay.column("value")
+    right = replay.column("next_value")
+    next_row = np.concatenate((value[1:], 0 * value[:1]))
+
+    def causes(where: np.ndarray, follows: np.ndarray, bound: float) -> tuple[str, str]:
+        inner = where.copy()
+        inner[-1] = False
+        if (np.abs(follows)[where] <= bound).all():
+            return (
+                "Truncation is treated as termination: what follows counts as 0.",
+                "Bootstrap with the value of the episode's true last observation.",
+            )
+        if inner.any() and (np.abs(follows - next_row)[inner] <= bound).all():
+            return (
+                "Bootstrapped with the value of the next episode's first observation.",
+                "Take the episode's true last observation, final_obs, read from the state before "
+                "it is cleared.",
+            )
+        return (
+            "V of the last observation is read from a wrong state, or the sum runs on into the "
+            "next episode.",
+            "Read final_obs from the state after the step, not cleared; stop the sum there.",
+        )
+
+    return _bootstrap(
+        replay,
+        "bootstrap_through_truncation",
+        replay.rollout["truncated"] & ~replay.rollout["terminated"],
+        right,
+        "no step of the rollout was truncated",
+        "after {} truncated steps the value of the true last observation is counted",
+        causes,
+    )
+
+
+def _goes_on(replay: Replay) -> Finding:
+    value, truth = replay.column("value"), replay.column("next_value")
+    right = np.concatenate((value[1:], truth[-1:]))
+
+    def causes(where: np.ndarray, follows: np.ndarray, bound: float) -> tuple[str, str]:
+        inside = (np.abs(follows - right)[:-1][where[:-1]] > bound).any()
+        if inside:
+            return (
+                "Inside an episode the next step's value is not what is counted.",
+                "Follow GAE: A[t] = delta[t] + gamma * lambda * A[t + 1].",
+            )
+        return (
+            "V(s') at the rollout's end is read from another state than the one after the last "
+            "step.",
+            "Hand the state after the last step, with the next observation and its reset flag.",
+        )
+
+    return _bootstrap(
+        replay,
+        "bootstrap_goes_on",
+        ~replay.ends,
+        right,
+        "every step of the rollout ends its episode",
+        "{} steps count the value of the next observation, the rollout's last ones included",
+        causes,
+    )
+
+
+def _padding(replay: Replay) -> Finding:
+    """Wild values where no steps are change neither the loss nor its gradient."""
+    padded = [batch for batch in replay.batches if not batch.valid.all()]
+    if not padded:
+        raise NotApplicableError(
+            "no entry is padding; choose a sequence length that does not divide the rollout's"
+        )
+    batch, name, section = padded[0], "padding_outside_loss", SECTIONS["padding_outside_loss"]
+    loss, gradient = replay.learner.loss(batch.native)
+    gradient = array(gradient)
+    kind, steps = gradient.dtype, int(batch.valid.sum())
+    bound = tolerance(kind, steps, abs(loss))
+    row_bound = tolerance(kind, steps, 0.0) * max(float(np.abs(gradient).max()), 1e-6)
+
+    def change(columns: dict[str, Any]) -> float:
+        new_loss, new_gradient = replay.learner.loss({**batch.native, **columns})
+        worst = max(
+            abs(new_loss - loss) / bound, np.abs(array(new_gradient) - gradient).max() / row_bound
+        )
+        return float(np.nan_to_num(worst, nan=np.inf))
+
+    wild = dict(_wild(batch.native, batch.valid))
+    excess, padding = change(wild), int((~batch.valid).sum())
+    told = f"{padding} of {batch.valid.size} entries are padding; filled with wild values, "
+    if excess <= 1.0:
+        return Finding(name, PASSED, told + "loss and gradient stay", excess=excess)
+    felt = [column for column, values in wild.items() if change({column: values}) > 1.0]
+    only = felt == ["advantage"]
+    return Finding(
+        name,
+        FAILED,
+        told + f"they change by up to {excess:.3g} tolerances (felt: {', '.join(felt)})",
+        "Padding takes part in the advantages' mean and standard deviation."
+        if only
+        else "Padding takes part in the loss.",
+        "Normalise over the entries that are steps."
+        if only
+        else "Sum over the entries that are steps, and divide by their number.",
+        section,
+        excess,
+    )
+
+
+def _wild(columns: Any, valid: np.ndarray) -> Iterator[tuple[str, Any]]:
+    """Every column of numbers with its padding filled by values unlike any step's."""
+    for name, column in columns.items():
+        if not isinstance(column, (Tensor, np.ndarray)) or column.shape[:2] != valid.shape:
+            continue
+        values = array(column)
+        if not np.issubdtype(values.dtype, np.floating) or valid.all():
+            continue
+        filled = np.array(values)
+        filled[~valid] = -3.0 * np.abs(values[valid]).max(initial=0.0) - 1.0
+        yield name, torch.as_tensor(filled) if isinstance(column, Tensor) else filled
+
+
+CHECKS: dict[str, Callable[[Replay], Finding]] = {
+    "joint_log_prob": _joint,
+    "no_bootstrap_through_termination": _termination,
+    "bootstrap_through_truncation": _truncation,
+    "bootstrap_goes_on": _goes_on,
+    "padding_outside_loss": _padding,
+}

@@ -1,0 +1,116 @@
+"""Bugs of collecting: flags, stored states, and what is carried from rollout to rollout."""
+
+from rnn_tutorial.doctor.zoo.bug import Bug
+from rnn_tutorial.doctor.zoo.changed import Change
+from rnn_tutorial.doctor.zoo.tasks import NEXT_STEP, STAGGERED
+
+ACT = "output, state = policy.step(obs, carry.state, torch.as_tensor(carry.reset))"
+LAST = "last_value = policy.step(obs, carry.state, torch.as_tensor(carry.reset))[0].value"
+
+BUGS = [
+    Bug(
+        "done_as_reset",
+        "done[t] is stored as reset[t]: the training clears one step too early.",
+        "The flags that the env returns at step t are stored beside step t, under the name of the "
+        "reset. Acting is right. The replay clears before an episode's last step and not before "
+        "the next one's first.",
+        ("Q1", "JaxMARL 127", "Mava 1076"),
+        ("ratio_is_one", "resets_follow_ends"),
+        (Change("collect", "reset=carry.reset,", "reset=ends,"),),
+    ),
+    Bug(
+        "reset_one_late",
+        "Acting and training both clear the state one step late.",
+        "The flag of an earlier step is handed on. Both sides agree, so the ratio is 1 and "
+        "nothing looks wrong; but the first observation of each episode, the cue, is cleared away.",
+        ("Q1", "JaxMARL 191"),
+        ("resets_follow_ends",),
+        (
+            Change(
+                "collect",
+                "reset, valid = next_flags(mode, ends, carry.valid)",
+                'late = buffer["truncated"][t - 1].numpy()\n'
+                "        reset, valid = next_flags(mode, late, carry.valid)",
+            ),
+        ),
+        STAGGERED,
+    ),
+    Bug(
+        "acting_never_resets",
+        "Acting hands the policy no reset flags; training does.",
+        "The flags are stored and replayed, and forgotten in the one call that acts. From the "
+        "second episode on the actions are those of another policy than the one that is trained.",
+        ("Q2", "thu-ml/tianshou 486", "isaac-sim/IsaacLab 3838"),
+        ("ratio_is_one",),
+        (Change("collect", ACT, "output, state = policy.step(obs, carry.state)"),),
+    ),
+    Bug(
+        "state_after_stored",
+        "The state after the step is stored, instead of the one before it.",
+        "policy.step returns a state and so that is the one at hand. Each sequence starts from a "
+        "memory that has read its first observation already, and reads it twice.",
+        ("Q3", "cleanrl 506"),
+        ("states_aligned", "ratio_is_one"),
+        (
+            Change(
+                "collect",
+                "buffer.add(\n            carry.state,",
+                "buffer.add(\n            state,",
+            ),
+        ),
+        STAGGERED,
+    ),
+    Bug(
+        "zero_starts",
+        "Every sequence of the training starts from zeros, also in the middle of an episode.",
+        "A rollout may begin in the middle of an episode, and a sequence nearly always does. Zeros "
+        "are what a layer takes when it is given no state.",
+        ("Q3", "Q4", "MarcoMeter/recurrent-ppo-truncated-bptt 17"),
+        ("states_aligned", "ratio_is_one"),
+        (Change("buffer", "part.detach().clone()", "torch.zeros_like(part)"),),
+        STAGGERED,
+    ),
+    Bug(
+        "forgets_between_rollouts",
+        "Acting starts every rollout from zeros, though the episodes go on.",
+        "The initial state is made where collecting begins, and collecting begins once a rollout. "
+        "Training sees the same zeros, so the ratio is 1.",
+        ("Q3", "Q2"),
+        ("states_aligned",),
+        (
+            Change(
+                "collect",
+                "    same_step = mode ==",
+                "    carry.state = policy.initial_state(n)\n    same_step = mode ==",
+            ),
+        ),
+        STAGGERED,
+    ),
+    Bug(
+        "observation_read_twice",
+        "The state that V(s') returns is carried on, so the next rollout reads s' again.",
+        "V of the observation after a rollout costs one more call of the policy. Its state belongs "
+        "thrown away; kept, it has read the observation that the next rollout begins with.",
+        ("Q13", "pytorch/rl 2444"),
+        ("states_aligned",),
+        (
+            Change(
+                "collect",
+                LAST,
+                "output, carry.state = policy.step(obs, carry.state, torch.as_tensor(carry.reset))\n"
+                "    last_value = output.value",
+            ),
+        ),
+        STAGGERED,
+    ),
+    Bug(
+        "reset_step_learned_from",
+        "The step that only resets the env is learned from like any other.",
+        "In gymnasium 1 a vector env by default spends a step on resetting: the action is ignored, "
+        "the reward is a filler. Unmasked, each episode adds one such step to the loss.",
+        ("Denys88/rl_games 362", "Farama-Foundation/Gymnasium 1227"),
+        ("resets_follow_ends",),
+        (Change("collect", "valid=carry.valid,", "valid=np.ones(n, bool),"),),
+        NEXT_STEP,
+    ),
+]
