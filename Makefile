@@ -8,13 +8,14 @@ SETTINGS := $(VENV)/share/jupyter/lab/settings
 NO_NEWS := {"@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": false}}
 ROOT_FLAG := $(if $(filter 0,$(shell id -u)),--allow-root)
 
-.PHONY: help install lab test lint notebooks bench face clean
+.PHONY: help install lab test lint notebooks data bench face clean
 
 help:
 	@echo "make lab        install what is needed and open JupyterLab at notebook 00"
 	@echo "make test       install what is needed and run every test"
 	@echo "make lint       ruff over package and notebooks, mypy over the package"
 	@echo "make notebooks  run every notebook and save it with its outputs"
+	@echo "make data       train everything again that data/ holds (hours on two cores)"
 	@echo "make bench      measure side by side; prints a table, writes bench.json"
 	@echo "make face       draw the picture at the head of README.md"
 	@echo "make clean      remove the environment"
@@ -44,6 +45,9 @@ lint: install
 
 notebooks: install
 	$(BIN)/python tests/notebooks/execute.py
+
+data: install
+	OMP_NUM_THREADS=1 $(BIN)/python data/make.py
 
 bench: install
 	$(BIN)/python tests/bench/run.py

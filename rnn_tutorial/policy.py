@@ -14,6 +14,7 @@ from torch.distributions import Categorical, Distribution, Independent, Normal
 from torch.nn.functional import softplus
 
 from rnn_tutorial.encoders import make_encoder
+from rnn_tutorial.frame_stack import FrameStackCore
 from rnn_tutorial.recurrent import MemorylessCore, RecurrentCore, State
 
 MIN_STD = 1e-3
@@ -42,11 +43,13 @@ class RNNPolicy(nn.Module):
     Args:
         observation_space: Box; of a vector env, the single env's.
         action_space: Box of one dimension, or Discrete.
-        cell: "rnn", "gru", "lstm", or "none" for no memory (a feed-forward layer in its place).
+        cell: "rnn", "gru", "lstm"; in their place, with a feed-forward layer, "none" for no memory
+            or "stack" for the last few inputs at once.
         hidden_size: H.
         num_layers: layers of the core.
         encoder: "none", "mlp", "conv", or a module (B, *obs) -> (B, features).
         encoder_size: features of "mlp" and "conv".
+        frames: inputs that "stack" sees at once.
 
     Raises:
         TypeError: for a space of another kind.
@@ -62,15 +65,18 @@ class RNNPolicy(nn.Module):
         num_layers: int = 2,
         encoder: str | nn.Module = "mlp",
         encoder_size: int = 128,
+        frames: int = 4,
     ) -> None:
         super().__init__()
         if not isinstance(observation_space, gym.spaces.Box):
             raise TypeError(f"observation_space: expected Box, got {observation_space}")
         self.obs_shape = observation_space.shape
         self.encoder, features = make_encoder(encoder, self.obs_shape, encoder_size)
-        self.core: RecurrentCore | MemorylessCore
+        self.core: RecurrentCore | MemorylessCore | FrameStackCore
         if cell == "none":
             self.core = MemorylessCore(features, hidden_size)
+        elif cell == "stack":
+            self.core = FrameStackCore(features, hidden_size, frames)
         else:
             self.core = RecurrentCore(features, hidden_size, num_layers, cell)
         self.discrete = isinstance(action_space, gym.spaces.Discrete)

@@ -17,9 +17,9 @@ class Settings:
     """L, the steps in one sequence, over which gradients flow back; None is the whole rollout."""
     epochs: int = 4
     """How often each rollout is gone through."""
-    minibatches: int = 4
+    minibatches: int = 2
     """Into how many minibatches of whole sequences an epoch is split."""
-    learning_rate: float = 3e-3
+    learning_rate: float = 5e-3
     """Adam's step size."""
     gamma: float = 0.9
     """Discount of future rewards."""

@@ -1,0 +1,111 @@
+"""Several seeds of several runs, in parallel processes, as one tidy table.
+
+One run of reinforcement learning proves little: ten seeds, a median and an interval say more
+(Agarwal et al. 2021, https://arxiv.org/abs/2108.13264).
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import gymnasium as gym
+import numpy as np
+import torch
+from gymnasium.vector import VectorEnv
+
+from rnn_tutorial.policy import RNNPolicy
+from rnn_tutorial.ppo import train
+from rnn_tutorial.settings import Settings
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Outcome = Callable[["Run", RNNPolicy, int], Mapping[str, Any]]
+
+
+@dataclass(frozen=True)
+class Run:
+    """What is trained, but for the seed.
+
+    Attributes:
+        env_id: a gymnasium id.
+        num_envs: N.
+        env: settings of the env.
+        settings: of recurrent PPO.
+        policy: settings of the `RNNPolicy`.
+        labels: columns of the reader's own, e.g. {"agent": "GRU"}.
+    """
+
+    env_id: str
+    num_envs: int = 64
+    env: Mapping[str, Any] = field(default_factory=dict)
+    settings: Settings = field(default_factory=Settings)
+    policy: Mapping[str, Any] = field(default_factory=dict)
+    labels: Mapping[str, Any] = field(default_factory=dict)
+
+    def make_env(self, num_envs: int | None = None) -> VectorEnv:
+        """The vector env of this run, or one of another size."""
+        return gym.make_vec(self.env_id, num_envs=num_envs or self.num_envs, **self.env)
+
+    def columns(self, seed: int) -> dict[str, Any]:
+        """What says in a table which run a row is of: the labels and every setting."""
+        policy = {f"policy_{name}": value for name, value in self.policy.items()}
+        env = {f"env_{name}": value for name, value in self.env.items()}
+        run = {"env_id": self.env_id, "num_envs": self.num_envs, "seed": seed}
+        return {**self.labels, **run, **env, **policy, **asdict(self.settings)}
+
+
+def train_runs(
+    runs: Sequence[Run], seeds: Sequence[int], jobs: int = -1, outcome: Outcome | None = None
+) -> "pd.DataFrame":
+    """Trains every run with every seed.
+
+    Args:
+        runs: what is trained.
+        seeds: each gives a training of its own.
+        jobs: processes at once, each with one thread; -1 takes one for each core.
+        outcome: measures the trained policy. Its numbers stand in each row of the training; it
+            must be a function that a process can be sent, so no lambda.
+
+    Returns:
+        A row for each iteration of each training: the run's labels and settings, the seed, and
+        steps, return and kl as `ppo.train` notes them.
+
+    Raises:
+        ValueError: without runs or without seeds.
+    """
+    import pandas as pd  # takes as long to import as the whole core
+    from joblib import Parallel, delayed
+
+    if not runs or not seeds:
+        raise ValueError(f"expected runs and seeds, got {len(runs)} runs and {len(seeds)} seeds")
+    tasks = [delayed(_train_run)(run, seed, outcome) for run in runs for seed in seeds]
+    return pd.DataFrame([row for rows in Parallel(jobs)(tasks) for row in rows])
+
+
+def _train_run(run: Run, seed: int, outcome: Outcome | None) -> list[dict[str, Any]]:
+    torch.set_num_threads(1)
+    training = train(run.make_env(), run.settings, seed=seed, progress=False, **run.policy)
+    said = dict(outcome(run, training.policy, seed)) if outcome else {}
+    columns = run.columns(seed)
+    return [{**columns, "iteration": i, **row, **said} for i, row in enumerate(training.history, 1)]
+
+
+def bootstrap_interval(
+    values: Sequence[float], level: float = 0.95, resamples: int = 10_000, seed: int = 0
+) -> tuple[float, float]:
+    """A percentile bootstrap interval of the median (Efron 1979).
+
+    Args:
+        values: one number for each seed, at least two.
+        level: of the interval.
+        resamples: how often the values are drawn anew, with replacement.
+        seed: of the draws.
+    """
+    sample = np.asarray(values, np.float64)
+    if sample.ndim != 1 or len(sample) < 2:
+        raise ValueError(f"values: expected at least two numbers, got shape {sample.shape}")
+    drawn = np.random.default_rng(seed).choice(sample, (resamples, len(sample)))
+    tail = (1.0 - level) / 2
+    low, high = np.quantile(np.median(drawn, axis=1), (tail, 1.0 - tail))
+    return float(low), float(high)

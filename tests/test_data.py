@@ -1,0 +1,62 @@
+"""The committed data: whole, with its origin, and an error that says how to restore what is not."""
+
+import json
+import shutil
+
+import pytest
+
+from rnn_tutorial.data import FOLDER, DataError, data_path, read_manifest, read_table
+
+
+def test_every_file_is_as_the_manifest_says():
+    for name in read_manifest():
+        assert data_path(name).stat().st_size == read_manifest()[name]["bytes"]
+
+
+def test_every_file_has_its_origin_and_is_no_pickle():
+    files = {path.name for path in FOLDER.iterdir() if path.is_file()}
+    assert files == {"make.py", "manifest.json", *read_manifest()}
+    for name, entry in read_manifest().items():
+        assert name.endswith((".csv", ".safetensors", ".npz"))
+        assert entry["command"].startswith("python data/make.py ")
+        assert entry["seeds"]
+        assert entry["versions"]["torch"]
+
+
+@pytest.fixture
+def folder(tmp_path):
+    (tmp_path / "a.csv").write_text("x\n1\n")
+    known = "c2a64b6d4d2a1d0fd5a5b6a5f76ba9a8b29a4b6a9d06a6d4b8d4e38b8a8b7d11"
+    entry = {"sha256": known, "command": "python data/make.py thing"}
+    (tmp_path / "manifest.json").write_text(json.dumps({"a.csv": entry, "b.csv": entry}))
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("a.csv", r"a\.csv: damaged, .*git checkout -- data/a\.csv, or .*data/make\.py thing"),
+        ("b.csv", r"b\.csv: the file is missing; .*data/make\.py thing"),
+        ("c.csv", r"c\.csv: expected one of \['a\.csv', 'b\.csv'\]"),
+    ],
+)
+def test_the_error_names_the_file_and_the_command(folder, name, message):
+    with pytest.raises(DataError, match=message):
+        read_table(name, folder)
+
+
+def test_a_damaged_manifest_is_told(folder):
+    (folder / "manifest.json").write_text("{")
+    with pytest.raises(DataError, match=r"manifest\.json: missing or damaged"):
+        data_path("a.csv", folder)
+
+
+def test_one_byte_changed_in_a_real_file_is_found(tmp_path):
+    name = min(read_manifest(), key=lambda n: read_manifest()[n]["bytes"])
+    for file in (name, "manifest.json"):
+        shutil.copy(FOLDER / file, tmp_path)
+    data = bytearray((tmp_path / name).read_bytes())
+    data[len(data) // 2] ^= 1
+    (tmp_path / name).write_bytes(data)
+    with pytest.raises(DataError, match="damaged"):
+        data_path(name, tmp_path)
