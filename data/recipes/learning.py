@@ -30,11 +30,9 @@ CUED: dict[str, Any] = {
 }
 TRIAL: dict[str, Any] = {
     "env_id": "rnn_tutorial/PointTrial-v0",
-    "num_envs": 128,
+    "num_envs": 64,
     "env": {"goal_sampler": "circle"},
-    "settings": Settings(
-        iterations=120, rollout_length=60, gamma=0.97, minibatches=8, entropy_weight=0.002
-    ),
+    "settings": Settings(iterations=120, rollout_length=60, gamma=0.97, entropy_weight=0.002),
 }
 TASKS = {"cued": CUED, "trial": TRIAL}
 
