@@ -15,7 +15,17 @@ from pathlib import Path
 
 import measure
 
-SUBJECTS = ["vector_env", "core", "imports", "stepper", "browser", "notebooks"]
+SUBJECTS = [
+    "vector_env",
+    "core",
+    "imports",
+    "stepper",
+    "transplant",
+    "browser",
+    "notebooks",
+    "iteration",
+    "peers",
+]
 
 
 def number(value: float | None) -> str:

@@ -1,0 +1,146 @@
+"""The transplant: two agents swap their hidden states at time k; where does each of them walk?"""
+
+from typing import Any
+
+import gymnasium as gym
+import ipywidgets as w
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
+
+from rnn_tutorial.colours import HIDDEN, OBSERVATION, REWARD
+from rnn_tutorial.interventions import once, transplant
+from rnn_tutorial.plotting.figures import figure
+from rnn_tutorial.plotting.plane import set_plane
+from rnn_tutorial.policy import RNNPolicy
+from rnn_tutorial.rollout import Rollout, record
+from rnn_tutorial.widgets.live import LiveFigure, LiveView
+
+NAMES = ("A", "B")
+
+
+class TransplantView(LiveView):
+    """Two paths side by side, a slider for the time of the swap, and a choice of the pair.
+
+    Each move runs both agents anew, as a vector env of two, acting by the mean of their
+    distribution. At k = T nothing is swapped. Pair j has the goals of the seeds
+    `seed + 2 j` and `seed + 2 j + 1`, as envs 2 j and 2 j + 1 of a large vector env have.
+
+    Args:
+        policy: trained on the env.
+        env_id: a point env with an info "goal".
+        k: the swap to begin with.
+        pair: the pair to begin with.
+        pairs: how many there are to choose from.
+        seed: of the first pair.
+        **env: settings of the env.
+
+    Attributes:
+        rollout: what is shown, (T, 2).
+
+    Raises:
+        ValueError: for a k or a pair out of range.
+    """
+
+    def __init__(
+        self,
+        policy: RNNPolicy,
+        env_id: str = "rnn_tutorial/CuedPoint-v0",
+        k: int = 1,
+        pair: int = 0,
+        pairs: int = 512,
+        seed: int = 0,
+        **env: Any,
+    ) -> None:
+        self.subject, self.seed = policy, seed
+        self.env = gym.make_vec(env_id, num_envs=2, **env)
+        self.steps = int(self.env.horizon)  # type: ignore[attr-defined]
+        for name, value, high in (("k", k, self.steps), ("pair", pair, pairs - 1)):
+            if not 0 <= value <= high:
+                raise ValueError(f"{name}: expected 0 to {high}, got {value}")
+        self.k = w.IntSlider(k, 0, self.steps, description="swap at k")
+        self.k.layout.width = "480px"
+        self.pair = w.BoundedIntText(pair, 0, pairs - 1, description="pair")
+        fig, axes = figure(1, 2, size=(7.6, 4.3), sharey=True)
+        self.moving: list[Any] = []
+        self.parts = [self._prepare(ax, name) for ax, name in zip(axes, NAMES, strict=True)]
+        axes[1].set_ylabel("")
+        self._explain(axes[0])
+        self.live = LiveFigure(fig, self.moving)
+        super().__init__([w.HBox([self.k, self.pair])], self._frame, self._describe, width=760)
+        self.k.observe(self.refresh, "value")
+        self.pair.observe(self.refresh, "value")
+
+    def run(self, k: int, pair: int) -> Rollout:
+        """The rollout (T, 2) of a pair whose states are swapped before step k."""
+        return record(
+            self.subject,
+            self.env,
+            self.steps,
+            seed=self.seed + 2 * pair,
+            deterministic=True,
+            intervention=once(k, transplant([1, 0])),
+        )
+
+    def distances(self) -> tuple[np.ndarray, np.ndarray]:
+        """How far each agent (2,) ends from its own goal, and from its partner's."""
+        goals = self.rollout.info["goal"][0]
+        ends = self.rollout.next_observation[-1, :, :2]
+        own, other = (np.linalg.norm(ends - g, axis=1) for g in (goals, goals[::-1]))
+        return own, other
+
+    def _explain(self, ax: Axes) -> None:
+        """A legend; it stands in the background, since drawing words takes longer than paths."""
+        looks: dict[str, dict[str, Any]] = {
+            "own goal": {"marker": "*", "ls": "", "ms": 12, "color": REWARD},
+            "partner's goal": {"marker": "*", "ls": "", "ms": 12, "mfc": "white", "mec": REWARD},
+            "with its own memory": {"color": OBSERVATION, "lw": 2},
+            "with its partner's": {"color": HIDDEN, "lw": 2},
+        }
+        handles = [Line2D([], [], label=name, **look) for name, look in looks.items()]
+        ax.legend(handles=handles, loc=(0.02, 0.12), fontsize=9, frameon=False)
+
+    def _prepare(self, ax: Axes, name: str) -> dict[str, Any]:
+        """A plane with everything that will move on it."""
+        set_plane(ax, 1.4)
+        ax.set_title(f"agent {name}")
+
+        def line(style: str = "-", **look: Any) -> Line2D:
+            return ax.plot([], [], style, **look)[0]
+
+        parts = {
+            "other": line("*", ms=15, mfc="white", mec=REWARD, zorder=4),
+            "own": line("*", ms=15, color=REWARD, mec="white", zorder=4),
+            "before": line(color=OBSERVATION, lw=2),
+            "after": line(color=HIDDEN, lw=2),
+            "swap": line("s", ms=7, mfc="white", mec=HIDDEN, mew=2, zorder=5),
+            "end": line("o", ms=8, mec="white", zorder=6),
+            "words": ax.text(0, -1.32, "", ha="center", va="bottom", fontsize=11),
+        }
+        self.moving += parts.values()
+        return parts
+
+    def _frame(self) -> bytes:
+        k = self.k.value
+        self.rollout = self.run(k, self.pair.value)
+        goals, (own, other) = self.rollout.info["goal"][0], self.distances()
+        for i, parts in enumerate(self.parts):
+            path = self.rollout.path(i, slice(0, self.steps))
+            parts["before"].set_data(*path[: k + 1].T)
+            parts["after"].set_data(*path[k:].T)
+            parts["swap"].set_data(*path[k : k + 1 if k < self.steps else k].T)
+            parts["end"].set_data(*path[-1:].T)
+            parts["end"].set_color(HIDDEN if k < self.steps else OBSERVATION)
+            for key, goal in (("own", goals[i]), ("other", goals[1 - i])):
+                parts[key].set_data([goal[0]], [goal[1]])
+            parts["words"].set_text(f"ends {own[i]:.2f} from own, {other[i]:.2f} from partner's")
+        return self.live.frame()
+
+    def _describe(self) -> str:
+        own, other = self.distances()
+        swap = f"swapped at step {self.k.value}" if self.k.value < self.steps else "not swapped"
+        ends = "; ".join(
+            f"agent {name} ends {a:.2f} from its own goal and {b:.2f} from its partner's"
+            for name, a, b in zip(NAMES, own, other, strict=True)
+        )
+        return f"Two paths on the plane, pair {self.pair.value}, states {swap}: {ends}."
