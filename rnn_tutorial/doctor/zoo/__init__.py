@@ -1,10 +1,10 @@
 """The bug zoo: the bugs of recurrent policies, each one small change of the package.
 
-    from rnn_tutorial.doctor.zoo import BUGS
+from rnn_tutorial.doctor.zoo import BUGS
 
-    bug = BUGS["amnesia"]
-    print(bug.diff)
-    bug.examine()
+bug = BUGS["amnesia"]
+print(bug.diff)
+bug.examine()
 """
 
 from rnn_tutorial.doctor.zoo import (

@@ -34,8 +34,11 @@ BUGS = [
             Change(
                 "policy",
                 'self._check(obs, ("N",))',
-                "if obs.ndim > 2:" + INDENT + "    return self.unroll(obs, state, reset)"
-                + INDENT + 'self._check(obs, ("N",))',
+                "if obs.ndim > 2:"
+                + INDENT
+                + "    return self.unroll(obs, state, reset)"
+                + INDENT
+                + 'self._check(obs, ("N",))',
             ),
         ),
         IMAGES,
@@ -66,9 +69,11 @@ BUGS = [
             Change(
                 "policy",
                 UNROLL,
-                "flags = None if reset is None else reset.T" + INDENT
+                "flags = None if reset is None else reset.T"
+                + INDENT
                 + "hidden, _ = self.core.unroll(features.transpose(0, 1), "
-                + "self.initial_state(len(obs)), flags)" + INDENT
+                + "self.initial_state(len(obs)), flags)"
+                + INDENT
                 + "hidden = hidden.transpose(0, 1)",
             ),
         ),
@@ -118,8 +123,11 @@ BUGS = [
         ("no_env_leak", "batch_size_independent"),
         (
             Change("policy", STEP, STEP.replace("(obs)", "(obs - obs.mean(0))")),
-            Change("policy", FOLD, FOLD.replace("obs.flatten(0, 1)",
-                                                "(obs - obs.mean((0, 1))).flatten(0, 1)")),
+            Change(
+                "policy",
+                FOLD,
+                FOLD.replace("obs.flatten(0, 1)", "(obs - obs.mean((0, 1))).flatten(0, 1)"),
+            ),
         ),
     ),
 ]

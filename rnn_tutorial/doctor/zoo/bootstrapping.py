@@ -2,7 +2,7 @@
 
 from rnn_tutorial.doctor.zoo.bug import Bug
 from rnn_tutorial.doctor.zoo.changed import Change
-from rnn_tutorial.doctor.zoo.tasks import POLES, STAGGERED
+from rnn_tutorial.doctor.zoo.tasks import REACHED, STAGGERED
 
 FOLLOWS = "torch.where(truncated, true_next_value, next_value).masked_fill(terminated, 0.0)"
 
@@ -10,12 +10,13 @@ BUGS = [
     Bug(
         "bootstrap_through_termination",
         "What follows a terminated step is worth the value of the next episode's start.",
-        "The mask is missing, or the env's one done flag was renamed truncated. The pole falls, and "
-        "the fall costs nothing: a new pole stands right behind it.",
+        "The mask is missing, or the env's one done flag was renamed truncated. Reaching the goal "
+        "ends the episode and all its costs; here the next episode's costs stand right behind it, "
+        "so it pays to stay out of the goal.",
         ("Q14", "Mava 951", "DexForce/EmbodiChain 612"),
         ("no_bootstrap_through_termination",),
         (Change("buffer", FOLLOWS, FOLLOWS.replace(".masked_fill(terminated, 0.0)", "")),),
-        POLES,
+        REACHED,
     ),
     Bug(
         "truncation_as_termination",

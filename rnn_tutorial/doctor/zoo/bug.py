@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 CURVES = "bugs_curves.csv"
 ERRORS = "bugs_errors.csv"
+SMALL = {"num_layers": 1, "encoder": "none"}  # the policy's settings, unless the bug needs others
 
 
 @dataclass(frozen=True)
@@ -82,7 +83,7 @@ class Bug:
             env = self.task.env(1)
             observation_space = observation_space or env.single_observation_space
             action_space = action_space or env.single_action_space
-        chosen = {**self.task.policy, **self.options, **options}
+        chosen = {**SMALL, **self.options, **options}
         return self.package["policy"].RNNPolicy(observation_space, action_space, **chosen)
 
     def learner(self, num_envs: int = 5, seed: int = 0, **options: Any) -> Any:
@@ -106,7 +107,7 @@ class Bug:
             seed: of the run.
             **settings: of `ppo.train`.
         """
-        chosen = {**self.task.policy, **self.options}
+        chosen = {**SMALL, **self.options}
         train = self.package["ppo"].train
         return train(
             self.task.env(), self.task.settings, seed=seed, progress=False, **chosen, **settings
@@ -119,17 +120,23 @@ class Bug:
         return str(table.loc[self.name, "error"]) if self.name in table.index else ""
 
     def cost(self) -> "pd.DataFrame":
-        """Its damaged learning curves beside the healthy ones on the same task, as measured.
+        """Its damaged learning curves beside the healthy ones on the same course, as measured.
 
         Returns:
-            Columns bug (the healthy ones' is "healthy"), task, seed, iteration, steps, return.
+            Columns bug (the healthy ones' is "healthy"), seed, iteration, steps, return.
         """
         table = read_table(CURVES)
-        mine = table["bug"].isin([self.name, "healthy"]) & (table["task"] == self.course)
-        return table[mine]
+        mine = table["bug"].isin([self.name, "healthy"]) & (table["course"] == self.course)
+        long = (
+            table[mine]
+            .drop(columns="course")
+            .melt(["bug", "seed"], var_name="iteration", value_name="return")
+        )
+        iteration = long["iteration"].astype(int)
+        steps = iteration * self.task.settings.rollout_length * self.task.env().num_envs
+        return long.assign(iteration=iteration, steps=steps)
 
     @property
     def course(self) -> str:
-        """The task and options in words: what its curves are to be compared on."""
-        options = (f"{name} {value}" for name, value in self.options.items())
-        return ", ".join([self.task.name, *options])
+        """Task and options in words, e.g. "cue num_layers=2": what its curves are compared on."""
+        return " ".join([self.task.name, *(f"{k}={v}" for k, v in self.options.items())])

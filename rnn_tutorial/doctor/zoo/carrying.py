@@ -18,7 +18,13 @@ BUGS = [
         "deployment throws the returned state away: it learned well and plays badly.",
         ("lesson 1", "Q9", "rl_games 316", "stable-baselines3 1125"),
         ("memory_carried", "step_equals_unroll"),
-        (Change("policy", STEP, STEP.replace("state, reset)", "self.initial_state(len(obs)), reset)")),),
+        (
+            Change(
+                "policy",
+                STEP,
+                STEP.replace("state, reset)", "self.initial_state(len(obs)), reset)"),
+            ),
+        ),
     ),
     Bug(
         "tanh_each_call",
@@ -54,7 +60,10 @@ BUGS = [
             Change(
                 "policy",
                 UNROLL,
-                'state = self.__dict__.get("kept", state)' + INDENT + UNROLL + INDENT
+                'state = self.__dict__.get("kept", state)'
+                + INDENT
+                + UNROLL
+                + INDENT
                 + "self.kept = state",
             ),
         ),
@@ -70,7 +79,10 @@ BUGS = [
             Change(
                 "policy",
                 UNROLL,
-                'state = self.__dict__.get("kept", state)' + INDENT + UNROLL + INDENT
+                'state = self.__dict__.get("kept", state)'
+                + INDENT
+                + UNROLL
+                + INDENT
                 + "self.kept = map_state(torch.detach, state)",
             ),
             Change(
@@ -92,9 +104,13 @@ BUGS = [
             Change(
                 "policy",
                 STEP,
-                'kept = self.__dict__.get("kept", state)' + INDENT
-                + "state = kept if len(obs) == kept.shape[1] else state" + INDENT
-                + STEP + INDENT + "self.kept = state.detach()",
+                'kept = self.__dict__.get("kept", state)'
+                + INDENT
+                + "state = kept if len(obs) == kept.shape[1] else state"
+                + INDENT
+                + STEP
+                + INDENT
+                + "self.kept = state.detach()",
             ),
         ),
         STAGGERED,
@@ -137,18 +153,22 @@ BUGS = [
         "gradient anyway, every step is made its own sequence. All numbers forward are right. "
         "But no gradient reaches an earlier step, so nothing teaches the network what to keep: "
         "people ask of many libraries whether theirs does this.",
-        ("Q10", "ikostrikov/pytorch-a2c-ppo-acktr-gail 82",
-         "sb3-contrib 103"),
+        ("Q10", "ikostrikov/pytorch-a2c-ppo-acktr-gail 82", "sb3-contrib 103"),
         ("gradient_flows_back",),
         (
             Change(
                 "policy",
                 UNROLL,
-                "outputs = []" + INDENT
-                + "for t, x in enumerate(features):" + INDENT
-                + "    now = None if reset is None else reset[t]" + INDENT
+                "outputs = []"
+                + INDENT
+                + "for t, x in enumerate(features):"
+                + INDENT
+                + "    now = None if reset is None else reset[t]"
+                + INDENT
                 + "    hidden, state = self.core.step(x, map_state(torch.detach, state), now)"
-                + INDENT + "    outputs.append(hidden)" + INDENT
+                + INDENT
+                + "    outputs.append(hidden)"
+                + INDENT
                 + "hidden = torch.stack(outputs)",
             ),
             Change(

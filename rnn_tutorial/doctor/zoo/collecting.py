@@ -97,8 +97,8 @@ BUGS = [
             Change(
                 "collect",
                 LAST,
-                "output, carry.state = policy.step(obs, carry.state, torch.as_tensor(carry.reset))\n"
-                "    last_value = output.value",
+                LAST.replace("last_value", "output, carry.state").replace("[0].value", "")
+                + "\n    last_value = output.value",
             ),
         ),
         STAGGERED,

@@ -3,7 +3,9 @@
 from rnn_tutorial.doctor.zoo.bug import Bug
 from rnn_tutorial.doctor.zoo.changed import Change
 
-NORMAL = "normal = Normal(mean.tanh(), softplus(spread) + MIN_STD, validate_args=False)\n            "
+NORMAL = (
+    "normal = Normal(mean.tanh(), softplus(spread) + MIN_STD, validate_args=False)\n            "
+)
 JOINT = "distribution = Independent(normal, 1, validate_args=False)"
 PEERS = ("thu-ml/tianshou 40", "AI4Finance-Foundation/ElegantRL 273")
 

@@ -2,7 +2,7 @@
 
 from rnn_tutorial.doctor.zoo.bug import Bug
 from rnn_tutorial.doctor.zoo.changed import Change
-from rnn_tutorial.doctor.zoo.tasks import REPLAYED, STAGGERED
+from rnn_tutorial.doctor.zoo.tasks import RECOMPUTED, STAGGERED
 
 LOSS = """loss = masked_mean(
         settings.value_weight * error - gain - settings.entropy_weight * entropy, batch.valid
@@ -24,7 +24,7 @@ BUGS = [
                 'policy.unroll(buffer["observation"][window], state)[1]',
             ),
         ),
-        REPLAYED,
+        RECOMPUTED,
     ),
     Bug(
         "states_of_other_envs",
@@ -41,8 +41,11 @@ BUGS = [
         "Stretches are brought to the batch axis by a reshape where a transpose was needed.",
         "(pieces, L, N) has as many entries as (L, pieces * N), so the reshape runs. Each sequence "
         "is then a row of envs and times mixed.",
-        ("Q6", "ikostrikov/pytorch-a2c-ppo-acktr-gail 97",
-         "MarcoMeter/recurrent-ppo-truncated-bptt README"),
+        (
+            "Q6",
+            "ikostrikov/pytorch-a2c-ppo-acktr-gail 97",
+            "MarcoMeter/recurrent-ppo-truncated-bptt README",
+        ),
         ("every_step_once", "ratio_is_one"),
         (
             Change(
@@ -63,10 +66,10 @@ BUGS = [
         (
             Change(
                 "buffer",
-                'columns = {name: getattr(sequences, name)[:, chosen] for name in TIME_MAJOR}\n'
+                "columns = {name: getattr(sequences, name)[:, chosen] for name in TIME_MAJOR}\n"
                 "    return",
                 "mixed = torch.randperm(len(sequences.reset))[:, None]\n"
-                '    columns = {name: getattr(sequences, name)[mixed, chosen] for name in '
+                "    columns = {name: getattr(sequences, name)[mixed, chosen] for name in "
                 "TIME_MAJOR}\n    return",
             ),
         ),

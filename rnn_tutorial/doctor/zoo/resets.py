@@ -17,8 +17,12 @@ BUGS = [
         "Nobody clears the state: each episode begins with the memory of another.",
         "The env resets by itself, so everybody believes that the other part clears the state. "
         "Acting and training agree, and the first episode is right.",
-        ("Q2", "sb3-contrib 169", "thu-ml/tianshou 486",
-         "ikostrikov/pytorch-a2c-ppo-acktr-gail 206"),
+        (
+            "Q2",
+            "sb3-contrib 169",
+            "thu-ml/tianshou 486",
+            "ikostrikov/pytorch-a2c-ppo-acktr-gail 206",
+        ),
         ("reset_clears",),
         (
             Change("policy", STEP, STEP.replace(", reset)", ")")),
@@ -37,14 +41,17 @@ BUGS = [
             Change(
                 "policy",
                 STEP,
-                STEP.replace(", reset)", ")") + INDENT
+                STEP.replace(", reset)", ")")
+                + INDENT
                 + "state = state if reset is None else clear_state(state, reset)",
             ),
             Change(
                 "policy",
                 UNROLL,
                 "late = None if reset is None else torch.cat((reset[:1] & False, reset[:-1]))"
-                + INDENT + UNROLL.replace(", reset)", ", late)") + INDENT
+                + INDENT
+                + UNROLL.replace(", reset)", ", late)")
+                + INDENT
                 + "state = state if reset is None else clear_state(state, reset[-1])",
             ),
         ),
@@ -62,7 +69,8 @@ BUGS = [
                 "policy",
                 UNROLL,
                 "early = None if reset is None else torch.cat((reset[1:], reset[:1] & False))"
-                + INDENT + UNROLL.replace(", reset)", ", early)"),
+                + INDENT
+                + UNROLL.replace(", reset)", ", early)"),
             ),
         ),
         STAGGERED,
@@ -75,11 +83,18 @@ BUGS = [
         ("Q2",),
         ("reset_only_named",),
         (
-            Change("policy", STEP, "reset = None if reset is None else reset | reset.any()"
-                   + INDENT + STEP),
-            Change("policy", UNROLL,
-                   "reset = None if reset is None else reset | reset.any(1, keepdim=True)"
-                   + INDENT + UNROLL),
+            Change(
+                "policy",
+                STEP,
+                "reset = None if reset is None else reset | reset.any()" + INDENT + STEP,
+            ),
+            Change(
+                "policy",
+                UNROLL,
+                "reset = None if reset is None else reset | reset.any(1, keepdim=True)"
+                + INDENT
+                + UNROLL,
+            ),
         ),
         STAGGERED,
     ),
@@ -121,7 +136,7 @@ BUGS = [
         "Only the first layer's state is cleared at a reset.",
         "state[0] is taken for the state of all layers. With one layer it is right.",
         ("Q2",),
-        ("reset_every_part",),
+        ("reset_clears",),
         (
             Change(
                 "recurrent",

@@ -1,0 +1,78 @@
+"""Damaged learning curves: each bug of the zoo trained with ten seeds, and the healthy beside it.
+
+A bug is trained on a course (a task and settings of the policy) in which it can bite; each course
+has healthy curves of its own. A row is one training, with the return of every second iteration. A
+bug that ends its training with an error has the error as its cost.
+"""
+
+import csv
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import torch
+from joblib import Parallel, delayed
+from recipes import Recipe
+
+from rnn_tutorial.doctor.zoo import BUGS
+from rnn_tutorial.doctor.zoo.bug import CURVES, ERRORS, Bug
+
+SEEDS = range(10)
+EVERY = 2
+
+Row = tuple[str, str, int, list[float] | str]
+
+
+def names() -> list[str]:
+    """The healthy one of each course, by the name of a bug on it, and every bug."""
+    courses = {bug.course: f"healthy {bug.name}" for bug in reversed(BUGS.values())}
+    return [*courses.values(), *BUGS]
+
+
+def train(name: str, seed: int) -> Row:
+    """Bug, course, seed, and the returns, or the error that ended the training."""
+    torch.set_num_threads(1)
+    torch.manual_seed(seed)  # dropout and a bug's own shuffle draw from the global generator
+    bug: Bug = BUGS[name.removeprefix("healthy ")]
+    shown = name if name in BUGS else "healthy"
+    chosen = bug if name in BUGS else bug.healthy
+    try:
+        history = chosen.train(seed).history
+    except Exception as error:
+        return shown, bug.course, seed, f"{type(error).__name__}: {str(error).splitlines()[0]}"
+    return shown, bug.course, seed, [row["return"] for row in history[EVERY - 1 :: EVERY]]
+
+
+def write(rows: Iterable[Row], folder: Path) -> None:
+    """The two tables: curves, and errors (of the first seed; every seed must have one)."""
+    curves: list[Sequence[object]] = []
+    errors: dict[str, tuple[str, str, str]] = {}
+    for bug, course, seed, outcome in sorted(rows, key=lambda row: (row[1], row[0], row[2])):
+        if isinstance(outcome, str):
+            errors.setdefault(bug, (bug, course, outcome))
+        else:
+            curves.append((bug, course, seed, *(f"{value:.2f}" for value in outcome)))
+    iterations = range(EVERY, EVERY * (len(curves[0]) - 3) + 1, EVERY)
+    for name, head, body in (
+        (CURVES, ("bug", "course", "seed", *iterations), curves),
+        (ERRORS, ("bug", "course", "error"), errors.values()),
+    ):
+        with (folder / name).open("w", newline="") as file:
+            writer = csv.writer(file, lineterminator="\n")
+            writer.writerow(head)
+            writer.writerows(body)
+
+
+def make(folder: Path) -> None:
+    tasks = [delayed(train)(name, seed) for seed in SEEDS for name in names()]
+    write(Parallel(2)(tasks), folder)
+
+
+RECIPES = [
+    Recipe(
+        "bugs",
+        [CURVES, ERRORS],
+        list(SEEDS),
+        "returns over training with each bug of the zoo, and without; errors that end a training",
+        make,
+    )
+]
