@@ -49,16 +49,21 @@ class Examination:
         probe: the probe that compares, in float64 where the subject can.
         outcomes: of the checks so far.
         unrepeatable: why two calls cannot be compared; empty where they can.
+        formless: whether the state comes back in another structure or shape.
         memoryless: whether the state is empty.
         remembers: way -> whether its outputs depend on the past.
+        leaking: ways whose outputs depend on what they must not know, so that a reset of theirs
+            cannot be judged.
     """
 
     first: Probe
     probe: Probe
     outcomes: dict[str, Outcome] = field(default_factory=dict)
     unrepeatable: str = ""
+    formless: bool = False
     memoryless: bool = False
     remembers: dict[str, bool] = field(default_factory=dict)
+    leaking: set[str] = field(default_factory=set)
     cases: dict[str, "Case"] = field(default_factory=dict)
 
     def failed(self, name: str) -> bool:
@@ -66,6 +71,10 @@ class Examination:
 
     def ways_with_memory(self) -> list[str]:
         return [way for way, memory in self.remembers.items() if memory]
+
+    def ways_to_reset(self) -> list[str]:
+        """The ways whose resets can be judged."""
+        return [way for way in self.ways_with_memory() if way not in self.leaking]
 
     def case(self, way: str) -> "Case":
         """The runs that several checks compare with, computed once."""

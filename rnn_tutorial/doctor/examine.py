@@ -239,36 +239,35 @@ def _agrees(first: Probe, double: Probe) -> bool:
 
 def _resets_at_many_times(exam: Examination) -> Outcome | None:
     """The catch-all for resets, once each of their checks has passed."""
-    if any(exam.failed(name) for name in gradients.RESETS):
+    if any(exam.failed(name) for name in (*gradients.RESETS, "batch_size_independent")):
         return None
     return resets.resets_at_many_times(exam)
 
 
+Names = tuple[str, ...]
+ALONE = (form.keeps_form, form.comparable)
+MEMORY = (*ALONE, memory.needs_memory)
+RESETS = (*MEMORY, memory.needs_order)
+TORCH = (form.keeps_form, gradients.differentiable)
+
 # Names, the check, and what makes it not applicable. The order matters: later checks use what
 # earlier ones found. A check that returns None has written its outcomes itself.
-REPEATABLE = form.comparable
-MEMORY = memory.needs_memory
-TORCH = gradients.differentiable
-CHECKS: list[tuple[tuple[str, ...], Callable[[Examination], Outcome | None], tuple[Gate, ...]]] = [
-    (("same_input_same_output",), form.same_input_same_output, ()),
-    (("no_hidden_member",), form.no_hidden_member, (REPEATABLE,)),
-    (("inputs_unchanged",), form.inputs_unchanged, ()),
-    (("memory_carried",), memory.memory_carried, (REPEATABLE, MEMORY)),
-    (("step_equals_unroll",), memory.step_equals_unroll, (REPEATABLE,)),
-    (("chunked_equals_whole",), memory.chunked_equals_whole, (REPEATABLE,)),
-    (
-        ("reset_clears", "reset_before_step", "reset_every_part"),
-        resets.reset_findings,
-        (REPEATABLE, MEMORY),
-    ),
-    (("reset_only_named",), resets.reset_only_named, (REPEATABLE, MEMORY)),
-    (("reset_clears",), _resets_at_many_times, (REPEATABLE, MEMORY)),
-    (("axes_order",), leaks.axes_order, (REPEATABLE,)),
-    (("no_future_leak",), leaks.no_future_leak, (REPEATABLE,)),
-    (("no_env_leak",), leaks.no_env_leak, (REPEATABLE,)),
-    (("batch_size_independent",), memory.batch_size_independent, (REPEATABLE,)),
-    (("padding_inert",), leaks.padding_inert, (REPEATABLE,)),
-    (("gradient_flows_back",), gradients.gradient_flows_back, (TORCH, REPEATABLE, MEMORY)),
-    (("gradient_stops_at_reset",), gradients.gradient_stops_at_reset, (TORCH, REPEATABLE, MEMORY)),
-    (("second_update",), gradients.second_update, (TORCH,)),
+CHECKS: list[tuple[Names, Callable[[Examination], Outcome | None], tuple[Gate, ...]]] = [
+    (("same_input_same_output",), form.same_input_same_output, (form.keeps_form,)),
+    (("no_hidden_member",), form.no_hidden_member, ALONE),
+    (("inputs_unchanged",), form.inputs_unchanged, (form.keeps_form,)),
+    (("memory_carried",), memory.memory_carried, MEMORY),
+    (("axes_order",), leaks.axes_order, ALONE),
+    (("no_future_leak",), leaks.no_future_leak, ALONE),
+    (("no_env_leak",), leaks.no_env_leak, ALONE),
+    (("step_equals_unroll",), memory.step_equals_unroll, ALONE),
+    (("chunked_equals_whole",), memory.chunked_equals_whole, ALONE),
+    (resets.OF_ALL, resets.reset_findings, RESETS),
+    (("reset_only_named",), resets.reset_only_named, RESETS),
+    (("batch_size_independent",), memory.batch_size_independent, ALONE),
+    (("reset_clears",), _resets_at_many_times, RESETS),
+    (("padding_inert",), leaks.padding_inert, ALONE),
+    (("gradient_flows_back",), gradients.gradient_flows_back, (*TORCH, *MEMORY)),
+    (("gradient_stops_at_reset",), gradients.gradient_stops_at_reset, (*TORCH, *RESETS)),
+    (("second_update",), gradients.second_update, TORCH),
 ]

@@ -116,15 +116,18 @@ def state_form(exam: Examination) -> Outcome:
     exam.memoryless = not any(numbers(array).numel() for _, array in leaves(first))
     problem = _find_batch_axes(probe, first, other)
     if problem:
+        exam.formless = True
         return problem
     expected = form(first)
     for way in WAYS:
-        state = first
+        state = probe.initial(probe.N)
         for n_steps in (1, 2):
             obs = probe.draw(n_steps, probe.N)
             reset = probe.rng.random(obs.shape[:2]) < 0.5 * (n_steps - 1)
             state = probe.run(way, obs, state, reset).state
             if form(state) != expected:
+                shapes = [[part[:2] for part in parts] for parts in (expected, form(state))]
+                exam.formless = shapes[0] != shapes[1]
                 return failed(f"after {way}: {_first_change(expected, form(state))}")
             for path, array in leaves(state):
                 if numbers(array).isnan().any():
@@ -211,6 +214,17 @@ def _keep(probe: Probe, kept: Tensor) -> None:
 
 def no_hidden_member(exam: Examination) -> Outcome:
     """A call gives the same result whether or not other calls came between."""
+    try:
+        return _calls_in_between(exam)
+    except SubjectError as error:
+        exam.unrepeatable = DEPENDS
+        return failed(f"after other calls: {error}")
+
+
+DEPENDS = "what a call returns depends on the calls before it"
+
+
+def _calls_in_between(exam: Examination) -> Outcome:
     probe, worst = exam.probe, (0.0, "nothing differs")
 
     def run(obs: Any, state: Any) -> Run:
@@ -233,7 +247,7 @@ def no_hidden_member(exam: Examination) -> Outcome:
         ):
             difference = probe.compare(a.outputs, b.outputs)
             if difference.differs:
-                exam.unrepeatable = "what a call returns depends on the calls before it"
+                exam.unrepeatable = DEPENDS
                 return failed(f"{way}: {what}: {difference.text}", difference.excess)
             worst = max(worst, (difference.excess, difference.text))
         for (path, a), (_, b) in zip(leaves(handed_out), leaves(kept), strict=True):
@@ -255,7 +269,7 @@ def _raw_state(probe: Probe, way: str, obs: Any, state: Any) -> Any:
 
 def _disturb(probe: Probe) -> None:
     """Other calls: other observations, another number of envs, resets."""
-    for n in (OTHER_N, probe.N):
+    for n in (probe.N, OTHER_N):
         for way in WAYS:
             obs = probe.draw(3, n)
             probe.run(way, obs, None, probe.rng.random(obs.shape[:2]) < 0.3)
@@ -291,3 +305,8 @@ def inputs_unchanged(exam: Examination) -> Outcome:
 def comparable(exam: Examination) -> Outcome | None:
     """Why nothing can be compared, if so."""
     return skipped(exam.unrepeatable) if exam.unrepeatable else None
+
+
+def keeps_form(exam: Examination) -> Outcome | None:
+    """Why a state cannot be handed on, if so."""
+    return skipped("the state changes its form, see state_form") if exam.formless else None

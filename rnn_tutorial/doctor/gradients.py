@@ -93,7 +93,7 @@ def gradient_flows_back(exam: Examination) -> Outcome:
     probe = exam.probe
     steps = 8
     missing: list[int] | None = None
-    for scale in dict.fromkeys((probe.scale, 1.0, 0.1)):
+    for scale in dict.fromkeys((probe.scale, 1.0, 0.1)):  # a saturated cell has no gradient
         obs = probe.draw(steps, probe.N, scale)
         graph = Graph(probe, "unroll", obs, probe.warm(probe.N))
         loss = graph.loss(steps - 1)
@@ -154,7 +154,7 @@ def gradient_stops_at_reset(exam: Examination) -> Outcome:
         return skipped(f"the state itself is not cleared, see {broken[0]}")
     probe = exam.probe
     steps, env = 8, 2
-    for way in exam.ways_with_memory():
+    for way in exam.ways_to_reset():
         for t in (AT, 0):
             reset = flags(probe, [t], [env])[:steps]
             graph = Graph(probe, way, probe.draw(steps, probe.N), probe.warm(probe.N), reset)
@@ -185,8 +185,6 @@ RESETS = ("reset_clears", "reset_before_step", "reset_every_part", "reset_only_n
 def second_update(exam: Examination) -> Outcome:
     """After an update and a detach of the state, the next update goes through."""
     probe = exam.probe
-    if not probe.use_torch:
-        return skipped("NumPy arrays have no gradient")
     updated = 0
     for way in WAYS:
         state = probe.initial(probe.N)
@@ -221,4 +219,8 @@ def _short(error: Exception) -> str:
 
 def differentiable(exam: Examination) -> Outcome | None:
     """Why gradients do not apply, if so."""
-    return None if exam.probe.use_torch else skipped("NumPy arrays have no gradient")
+    if not exam.probe.use_torch:
+        return skipped("NumPy arrays have no gradient")
+    if exam.failed("inputs_unchanged"):
+        return skipped("arguments are written to in place, see inputs_unchanged")
+    return None

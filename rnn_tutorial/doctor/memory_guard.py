@@ -3,7 +3,6 @@
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import torch
 
@@ -12,19 +11,30 @@ try:
 except ImportError:  # not on Windows
     resource = None  # type: ignore[assignment]
 
-STATM = Path("/proc/self/statm")
+STATM = "/proc/self/statm"
 PAGE = resource.getpagesize() if resource else 4096
 
 
 def address_space() -> int | None:
     """Bytes of this process's address space, where the system tells (Linux)."""
-    return int(STATM.read_text().split()[0]) * PAGE if STATM.exists() else None
+    pages = _pages()
+    return pages[0] * PAGE if pages else None
+
+
+def _pages() -> list[int]:
+    """Pages of this process: addresses, then in memory; empty where the system doesn't tell."""
+    try:
+        with open(STATM, "rb") as file:
+            return [int(count) for count in file.read().split()]
+    except OSError:
+        return []
 
 
 def resident() -> int:
     """Bytes of this process in memory now; where the system doesn't tell, the most so far."""
-    if STATM.exists():
-        return int(STATM.read_text().split()[1]) * PAGE
+    pages = _pages()
+    if pages:
+        return pages[1] * PAGE
     if resource is None:
         return 0
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

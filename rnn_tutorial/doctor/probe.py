@@ -19,13 +19,14 @@ from rnn_tutorial.doctor.nest import (
     zip_leaves,
 )
 from rnn_tutorial.doctor.preparation import seed_all
-from rnn_tutorial.doctor.subject import Observations, torch_dtype
+from rnn_tutorial.doctor.subject import Observations, Scale, torch_dtype
 
 WAYS = ("step", "unroll")
 EPS = {"torch.float64": 2.0**-52, "torch.float32": 2.0**-23, "torch.float16": 2.0**-10}
 EPS |= {"torch.bfloat16": 2.0**-7}
-ROUNDINGS = 32  # roundings of one step that may add up, in the worst place
+ROUNDINGS = 16  # how many times eps one step may be off; over time they add up like a random walk
 NEVER = 1e300
+WILD = 1e3  # what an uninitialised buffer may hold
 
 
 class SubjectError(Exception):
@@ -97,7 +98,7 @@ class Probe:
         self.dtype, self.device, self.use_torch = dtype, device, use_torch
         self.memory_limit, self.memory_before = memory_limit, memory_guard.resident()
         self.rng = np.random.default_rng(seed)
-        self.scale = 1.0
+        self.scale: Scale = 1.0
         self.eps = EPS[str(dtype)]
         self.layout: list[tuple[str, bool, slice]] = []  # path, used, columns
         self.kept: Tensor | None = None  # columns compared; None means all
@@ -113,9 +114,22 @@ class Probe:
 
     # What goes in.
 
-    def draw(self, steps: int, n: int, scale: float | None = None) -> np.ndarray:
+    def draw(self, steps: int, n: int, scale: Scale | None = None) -> np.ndarray:
         """Observations (steps, n, *obs)."""
         return self.spec.draw(self.rng, (steps, n), self.scale if scale is None else scale)
+
+    def pattern(self, steps: int, n: int) -> np.ndarray:
+        """Reset flags (steps, n): first, last, in a row, none at all, each in some env."""
+        reset = np.zeros((steps, n), dtype=bool)
+        last = steps - 1
+        times: tuple[list[int], ...] = ([0, 4, 5], [last], [3], [1, 6, last - 1, last], [])
+        for env in range(n):
+            reset[times[env % len(times)], env] = True
+        return reset
+
+    def wild(self, count: int) -> np.ndarray:
+        """Observations (count, *obs), far larger than usual where they have no bounds."""
+        return self.spec.draw(self.rng, (count,), WILD)
 
     def array(self, values: np.ndarray) -> Any:
         """Values as the subject takes them: a fresh tensor on its device, or a fresh array."""
@@ -234,7 +248,7 @@ class Probe:
     # Comparing.
 
     def tolerance(self, a: Tensor, b: Tensor, bare: bool = False) -> Tensor:
-        """What rounding may make of equal outputs (T, N, K): eps times length times size.
+        """What rounding may make of equal outputs (T, N, K): eps * 16 sqrt(T) * size.
 
         The size is that of the numbers, and of their response to a small change of the input: a
         policy that magnifies differences magnifies roundings too.
@@ -242,14 +256,17 @@ class Probe:
         Args:
             a: outputs.
             b: the same outputs, computed in another way.
-            bare: leaves the response out, where a bitwise equal result is to be expected.
+            bare: for the same operations on the same numbers, bitwise equal unless a device is
+                free in its order of summing.
         """
         size = torch.maximum(a.abs(), b.abs())
         size = torch.where(size.isfinite(), size, 0.0)
+        if bare:
+            return 4 * self.eps * size + 1e-300
         typical = size.flatten(0, -2).median(dim=0).values if size.numel() else size.new_zeros(())
-        response = 0.0 if bare or self.response is None else self.response
-        steps = a.shape[0] + 8
-        return self.eps * ROUNDINGS * steps * (size + typical + response) + 1e-300
+        response = 0.0 if self.response is None else self.response
+        growth = ROUNDINGS * max(self.T, a.shape[0]) ** 0.5
+        return self.eps * growth * (size + typical + response) + 1e-300
 
     def compare(
         self, a: Tensor, b: Tensor, start: int = 0, envs: Any = None, bare: bool = False
@@ -332,44 +349,59 @@ class Probe:
 
         return self.mix(a, b, choose)
 
-    def calibrate(self, delta: float | None = None) -> bool:
-        """Measures how outputs respond to a small change of observations and state.
+    def calibrate(self) -> bool:
+        """Measures how outputs respond to small changes of every observation and every state.
+
+        Roundings are such changes; what the policy makes of them bounds how far two computations
+        of one thing may come apart.
 
         Returns:
-            Whether they respond smoothly, i.e. whether the subject really computes in this dtype:
+            Whether it responds smoothly, i.e. whether the subject really computes in this dtype:
             a change twice as large has twice the effect unless something inside rounds it away.
         """
         self.response = None
-        delta = self.eps**0.5 if delta is None else delta
-        obs, state = self.draw(self.T, self.N), self.warm(self.N)
-        signs = self.rng.choice([-1.0, 1.0], obs.shape)
-        free = not self.spec.whole_numbers
+        delta = self.eps**0.5
+        responses, smooth = [], True
+        for _ in range(2):
+            obs, state = self.draw(self.T, self.N), self.warm(self.N)
+            seed = int(self.rng.integers(2**31))
+            base, once, twice = (
+                self._nudged(obs, state, size * delta, seed) for size in (0.0, 1.0, 2.0)
+            )
+            change = (once - base).abs().nan_to_num(0.0, 0.0, 0.0)
+            responses.append(change.flatten(0, 1).max(dim=0).values / delta)
+            bend = (twice - 2 * once + base).abs().nan_to_num(0.0, 0.0, 0.0)
+            rounding = 1e3 * self.eps * base.abs().nan_to_num(0.0, 0.0, 0.0).max()
+            smooth &= bool(bend.mean() <= 0.05 * change.mean() + rounding)
+        self.response = torch.stack(responses).max(dim=0).values
+        return smooth
 
-        def shifted(size: float) -> Tensor:
-            moved = obs * (1 + size * signs) if free else obs
-            return self.run("step", moved, map_leaves(lambda a: _nudge(a, size), state)).outputs
+    def _nudged(self, obs: np.ndarray, state: Any, size: float, seed: int) -> Tensor:
+        """Outputs by `step`, observations and state changed by a relative `size` at each step."""
+        rng = np.random.default_rng(seed)
 
-        base, once, twice = shifted(0.0), shifted(delta), shifted(2 * delta)
-        change = (once - base).abs().nan_to_num(0.0, 0.0, 0.0)
-        largest = change.flatten(0, 1).max(dim=0).values
-        self.response = largest / delta
-        bend = (twice - 2 * once + base).abs().nan_to_num(0.0, 0.0, 0.0)
-        rounding = 1e3 * self.eps * base.abs().nan_to_num(0.0, 0.0, 0.0).max()
-        return bool(bend.mean() <= 0.05 * change.mean() + rounding)
+        def nudge(array: Any) -> Any:
+            if not is_float(array) or not array.nbytes:
+                return array
+            values = numbers(array)
+            typical = float((values.nan_to_num(0.0, 0.0, 0.0) ** 2).mean()) ** 0.5
+            signs = torch.as_tensor(rng.choice([-1.0, 1.0], values.shape))
+            moved = values + size * signs * (values.abs() + typical)
+            if isinstance(array, Tensor):
+                return moved.to(array.device, array.dtype)
+            return moved.numpy().astype(array.dtype)
+
+        rows = []
+        for row in obs:
+            row = row if self.spec.whole_numbers else nudge(row)
+            run = self.run("step", row[None], map_leaves(nudge, state))
+            rows.append(run.outputs)
+            state = run.state
+        return torch.cat(rows)
 
     def reseed(self) -> None:
         """Sets the global generators to where they stood at the start of the examination."""
         seed_all(self.seed)
-
-    def float_state(self, state: Any) -> bool:
-        """Whether a state has any floating-point number in it."""
-        return any(is_float(array) and array.nbytes for _, array in leaves(state))
-
-
-def _nudge(array: Any, size: float) -> Any:
-    if not is_float(array):
-        return array
-    return array * (1 + size)
 
 
 def _describe(argument: Any) -> str:

@@ -32,6 +32,8 @@ class Subject(Protocol):
         """T steps: obs (T, N, *obs), reset (T, N) -> the outputs and the state after the last."""
 
 
+Scale = float | str
+BITS = "bits"
 METHODS = ("initial_state", "step", "unroll")
 
 
@@ -60,10 +62,18 @@ class Observations:
     def whole_numbers(self) -> bool:
         return self.dtype == "bool" or np.dtype(self.dtype).kind in "iu"
 
+    def least(self) -> float:
+        """Zero, or the least value allowed where zero is not."""
+        allowed = self.low is None or self.high is None or self.low <= 0 <= self.high
+        return 0.0 if allowed else float(self.low or 0.0)
+
     def draw(
-        self, rng: np.random.Generator, lead: tuple[int, ...], scale: float = 1.0
+        self, rng: np.random.Generator, lead: tuple[int, ...], scale: Scale = 1.0
     ) -> np.ndarray:
-        """Observations (*lead, *shape): whole numbers or numbers in bounds, else normal * scale."""
+        """Observations (*lead, *shape): whole numbers or numbers in bounds, else normal * scale.
+
+        The scale BITS stands for zeros and ones, which flags and one-hot vectors are made of.
+        """
         shape = lead + self.shape
         if self.whole_numbers:
             assert self.low is not None
@@ -71,6 +81,8 @@ class Observations:
             return rng.integers(int(self.low), int(self.high), shape, endpoint=True)
         if self.low is not None and self.high is not None:
             return rng.uniform(self.low, self.high, shape)
+        if isinstance(scale, str):
+            return rng.integers(0, 2, shape).astype(float)
         return rng.normal(size=shape) * scale
 
 
