@@ -1,0 +1,91 @@
+"""Pictures of learning: curves of many seeds, and what each seed came to."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from rnn_tutorial.colours import ACTION, REWARD
+from rnn_tutorial.plotting.figures import figure
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def draw_oracle(ax: Axes, level: float) -> None:
+    """The oracle's return, a dashed green line."""
+    ax.axhline(level, color=ACTION, ls="--", lw=1.5)
+
+
+def draw_learning_curves(table: "pd.DataFrame", oracle: float, column: str = "agent") -> Figure:
+    """Returns over training: a panel for each agent, every seed thin and the median bold.
+
+    Args:
+        table: a row for each iteration of each run: agent, seed, steps and return.
+        oracle: the return of a policy that sees the goal.
+        column: what gets a panel of its own.
+    """
+    names = list(dict.fromkeys(table[column]))
+    fig, panels = figure(1, len(names), size=(9.6, 2.9), sharex=True, sharey=True, squeeze=False)
+    axes = panels[0]
+    for ax, name in zip(axes, names, strict=True):
+        runs = table[table[column] == name].pivot(index="steps", columns="seed", values="return")
+        thousands, median = runs.index.to_numpy() / 1000, runs.median(axis=1).to_numpy()
+        ax.plot(thousands, runs.to_numpy(), color=REWARD, lw=0.6, alpha=0.6)
+        ax.plot(thousands, median, color=REWARD, lw=2.5)
+        draw_oracle(ax, oracle)
+        ax.set_title(f"{name}\nlast median {median[-1]:.1f}", fontsize=10)
+    axes[0].set_ylabel("return, mean over a rollout")
+    fig.supxlabel("thousand steps of experience", fontsize=10)
+    return fig
+
+
+def draw_outcomes(
+    ax: Axes, outcomes: Mapping[str, Sequence[float]], oracle: float | None = None
+) -> None:
+    """What each seed came to: a dot a seed, a bar at the median with its number above the panel.
+
+    Args:
+        ax: where to draw.
+        outcomes: a label -> one number for each seed.
+        oracle: a level to draw with them.
+    """
+    for x, values in enumerate(outcomes.values()):
+        ax.plot(np.full(len(values), x), values, "o", color=REWARD, ms=4, alpha=0.6, mew=0)
+        median = float(np.median(values))
+        ax.plot([x - 0.3, x + 0.3], [median] * 2, color=REWARD, lw=2.5)
+        place = ax.get_xaxis_transform()
+        ax.text(x, 1.02, f"{median:.1f}", transform=place, ha="center", fontsize=9)
+    if oracle is not None:
+        draw_oracle(ax, oracle)
+    ax.set_xticks(range(len(outcomes)), list(outcomes))
+    ax.set_xlim(-0.6, len(outcomes) - 0.4)
+
+
+def draw_studies(
+    table: "pd.DataFrame", studies: Mapping[str, str], oracle: float | None = None
+) -> Figure:
+    """Scores of each choice of a setting, a panel for each setting, all on one scale.
+
+    Args:
+        table: a row for each run: study, choice, seed and score.
+        studies: the studies to show -> the words under their panels.
+        oracle: the score of a policy that sees the goal.
+    """
+    counts = [table[table.study == study].choice.nunique() for study in studies]
+    fig, panels = figure(
+        1, len(studies), size=(9.6, 3.1), sharey=True, squeeze=False, width_ratios=counts
+    )
+    axes = panels[0]
+    for ax, (study, words) in zip(axes, studies.items(), strict=True):
+        rows = table[table.study == study]
+        outcomes = {
+            str(choice): rows[rows.choice == choice].score.tolist()
+            for choice in dict.fromkeys(rows.choice)
+        }
+        draw_outcomes(ax, outcomes, oracle)
+        ax.set_xlabel(words)
+    axes[0].set_ylabel("score of each seed")
+    return fig

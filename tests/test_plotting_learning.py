@@ -1,0 +1,57 @@
+"""The pictures of learning show every seed, the median and the oracle."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from rnn_tutorial.colours import ACTION
+from rnn_tutorial.plotting.figures import figure, png_bytes
+from rnn_tutorial.plotting.learning import draw_learning_curves, draw_outcomes, draw_studies
+
+
+def curves():
+    rows = [
+        {"agent": agent, "seed": seed, "steps": 1000 * i, "return": -10.0 + seed * i}
+        for agent in ("GRU", "no memory")
+        for seed in (0, 1, 5)
+        for i in (1, 2)
+    ]
+    return pd.DataFrame(rows)
+
+
+def test_each_agent_has_a_panel_with_every_seed_and_the_median_of_them():
+    fig = draw_learning_curves(curves(), oracle=-3.8)
+    assert [ax.get_title().split("\n")[0] for ax in fig.axes] == ["GRU", "no memory"]
+    *seeds, median, oracle = fig.axes[0].lines
+    assert [line.get_ydata().tolist() for line in seeds] == [[-10, -10], [-9, -8], [-5, 0]]
+    assert median.get_ydata().tolist() == [-9, -8]
+    assert median.get_xdata().tolist() == [1, 2]
+    assert median.get_linewidth() > max(line.get_linewidth() for line in seeds)
+    assert set(oracle.get_ydata()) == {-3.8}
+    assert oracle.get_color() == ACTION
+    assert "last median -8.0" in fig.axes[0].get_title()
+
+
+def test_outcomes_are_a_dot_for_each_seed_and_a_bar_at_the_median():
+    _, ax = figure()
+    draw_outcomes(ax, {"10": [1.0, 2.0, 9.0], "20": [4.0, 5.0]})
+    dots, bar = ax.lines[:2]
+    assert list(dots.get_ydata()) == [1.0, 2.0, 9.0]
+    assert list(bar.get_ydata()) == [2.0, 2.0]
+    assert [text.get_text() for text in ax.texts] == ["2.0", "4.5"]
+    assert [label.get_text() for label in ax.get_xticklabels()] == ["10", "20"]
+
+
+def test_each_study_has_a_panel_with_its_choices_in_the_order_of_the_table():
+    rows = [("L", "30", -5.0), ("L", "1", -9.0), ("N", "64", -5.0)]
+    table = pd.DataFrame(rows, columns=["study", "choice", "score"])
+    fig = draw_studies(table, {"L": "length", "N": "envs"}, oracle=-3.8)
+    assert [ax.get_xlabel() for ax in fig.axes] == ["length", "envs"]
+    assert [label.get_text() for label in fig.axes[0].get_xticklabels()] == ["30", "1"]
+    assert np.ravel(fig.axes[0].lines[2].get_ydata()).tolist() == [-9.0]
+    assert fig.axes[0].get_ylim() == fig.axes[1].get_ylim()
+
+
+@pytest.mark.parametrize("draw", [draw_learning_curves])
+def test_a_picture_is_the_same_bytes_each_time(draw):
+    assert png_bytes(draw(curves(), -3.8)) == png_bytes(draw(curves(), -3.8))
