@@ -74,6 +74,22 @@ def test_a_policy_of_your_own_is_offered_for_its_env_only():
     assert stepper.policy.value == "recurrent"
 
 
+def test_a_belief_is_drawn_where_it_says_the_goal_is_at_each_step():
+    env_id = "rnn_tutorial/CuedPoint-v0"
+    own = {env_id: {"mine": make_policy(gym.make(env_id), "recurrent", 9)}}
+    beliefs = {env_id: {"mine": lambda rollout: rollout.observation[..., :2] + (0.5, -0.25)}}
+    stepper = RolloutStepper(env_id, "mine", policies=own, beliefs=beliefs)
+    stepper.show_step(7)
+    at = stepper.rollout.observation[7, 0, :2]
+    x, y = stepper.picture.cross.get_data()
+    np.testing.assert_allclose((x[0], y[0]), (at[0] + 0.5, at[1] - 0.25))
+    with_cross = stepper.image.value
+    stepper.picture.cross.set_data([], [])
+    assert stepper.live.frame() != with_cross
+    stepper.policy.value = "recurrent"
+    assert stepper.picture.belief is None
+
+
 def test_a_failure_is_shown_above_the_picture_and_not_swallowed(stepper):
     stepper.picture.rollout = None
     with pytest.raises(TypeError):

@@ -4,13 +4,15 @@ Everything is drawn once, for all times. A white cover hides what lies in the fu
 to another time moves a few artists and redraws none.
 """
 
+from typing import Any
+
 import matplotlib as mpl
 import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 
-from rnn_tutorial.colours import BOUNDARY, OBSERVATION, REWARD
+from rnn_tutorial.colours import BOUNDARY, HIDDEN, OBSERVATION, REWARD
 from rnn_tutorial.envs.rendering import draw_goal, set_plane
 from rnn_tutorial.plotting.figures import HOUSE_STYLE, figure
 from rnn_tutorial.plotting.memory import draw_gaussian, draw_hidden, draw_probs
@@ -27,6 +29,8 @@ class RolloutPicture:
         branch: a line that says which way an observation takes through the policy.
         limit: the heat map's colours reach from -limit to limit; by default the largest
             magnitude in the rollout.
+        belief: (T, N, 2), where the goal is, as something read off the state of each step; drawn
+            as an orange cross.
 
     Attributes:
         fig: the figure.
@@ -40,8 +44,9 @@ class RolloutPicture:
         goal_radius: float | None = None,
         branch: str = "",
         limit: float | None = None,
+        belief: np.ndarray | None = None,
     ) -> None:
-        self.rollout, self.env = rollout, env
+        self.rollout, self.env, self.belief = rollout, env, belief
         self.moving: list[Artist] = []
         self.total = np.cumsum(rollout.reward[:, env])
         self.breaks = rollout.reset[:, env].copy()
@@ -73,6 +78,8 @@ class RolloutPicture:
         jumps = np.flatnonzero(self.breaks[start + 1 : t + 1]) + 1  # no line where it was put back
         self.trail.set_data(*np.insert(seen, jumps, np.nan, axis=0).T)
         self.dot.set_data(seen[-1:, 0], seen[-1:, 1])
+        if self.belief is not None:
+            self.cross.set_data(*self.belief[t : t + 1, self.env].T)
         for cover in self.covers:
             cover.set_x(t + 0.5)
         fresh = (
@@ -93,6 +100,11 @@ class RolloutPicture:
         (self.trail,) = ax.plot([], [], color=OBSERVATION)
         (self.dot,) = ax.plot([], [], "o", color=OBSERVATION, ms=8, mec="white")
         self.moving += [self.trail, self.dot]
+        if self.belief is not None:
+            ax.set_title("path, goal, and the decoded goal ×")
+            look: dict[str, Any] = {"ms": 11, "mew": 2.5, "zorder": 6}
+            (self.cross,) = ax.plot([], [], "x", color=HIDDEN, **look)
+            self.moving.append(self.cross)
 
     def _draw_memory(self, ax: Axes, limit: float | None) -> None:
         memory = self.rollout.memory["hidden"][:, :, self.env]

@@ -1,10 +1,11 @@
 """The rollout stepper: a rollout, moved through time with Play, a slider and two step buttons."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import gymnasium as gym
 import ipywidgets as w
+import numpy as np
 import torch
 
 from rnn_tutorial.plotting.rollout import RolloutPicture
@@ -62,6 +63,8 @@ class RolloutStepper(LiveView):
         seed: of the weights, the env and the actions.
         policies: env id -> name -> a policy of your own, offered for that env beside the built-in
             ones.
+        beliefs: env id -> name of a policy of your own -> a function that reads off its rollout
+            where the goal is, (T, N, 2); drawn as a cross that moves with the time.
     """
 
     def __init__(
@@ -70,8 +73,9 @@ class RolloutStepper(LiveView):
         policy: str = "recurrent",
         seed: int = 0,
         policies: Mapping[str, Mapping[str, RNNPolicy]] | None = None,
+        beliefs: Mapping[str, Mapping[str, Callable[[Rollout], np.ndarray]]] | None = None,
     ) -> None:
-        self._own = policies or {}
+        self._own, self._beliefs = policies or {}, beliefs or {}
         self._loading = True
         self.env = w.Dropdown(options=list(ENVS), value=env_id, description="env")
         self.policy = w.Dropdown(options=self._choices(), value=policy, description="policy")
@@ -148,8 +152,12 @@ class RolloutStepper(LiveView):
             intervention=zero() if kind == "amnesiac" else None,
         )
         radius = getattr(env.unwrapped, "goal_radius", None)
+        read = self._beliefs.get(env_id, {}).get(kind)
         self.picture = RolloutPicture(
-            self.rollout, goal_radius=radius, branch=describe_branch(policy)
+            self.rollout,
+            goal_radius=radius,
+            branch=describe_branch(policy),
+            belief=None if read is None else read(self.rollout),
         )
         self.live = LiveFigure(self.picture.fig, self.picture.moving)
         self.time.max = self.play.max = steps - 1
