@@ -245,7 +245,9 @@ class Chaotic(Loop):
     def __init__(self):
         super().__init__()
         self.cell = nn.RNNCell(OBS, H)
-        self.cell.weight_hh.data = 2.5 * torch.randn(H, H, generator=torch.Generator().manual_seed(0))
+        self.cell.weight_hh.data = 2.5 * torch.randn(
+            H, H, generator=torch.Generator().manual_seed(0)
+        )
 
 
 class WeakMemory(Loop):
@@ -378,7 +380,9 @@ class DataclassState(Loop):
         return Memory(zeros, [zeros.clone(), zeros.clone()], 0)
 
     def clear(self, state, reset):
-        parts = [super(DataclassState, self).clear(part, reset) for part in (state.fast, *state.slow)]
+        parts = [
+            super(DataclassState, self).clear(part, reset) for part in (state.fast, *state.slow)
+        ]
         return Memory(parts[0], parts[1:], state.step)
 
     def initial_zeros(self, n):

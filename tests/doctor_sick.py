@@ -341,7 +341,7 @@ class FirstHalf(Loop):
     """One tensor for two things, and only one of them is cleared."""
 
     def clear(self, state, reset):
-        return torch.cat([super(FirstHalf, self).clear(state, reset)[:, :3], state[:, 3:]], dim=1)
+        return torch.cat([super().clear(state, reset)[:, :3], state[:, 3:]], dim=1)
 
 
 class AnyReset(Loop):
