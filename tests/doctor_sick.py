@@ -89,7 +89,7 @@ class OwnGenerator(Loop):
 
 
 class GraphInMember(Loop):
-    """An auxiliary term of the last update is added to the next output, for no value but a graph."""
+    """A term of the last update is added to the next output, with no value but a graph."""
 
     kept = 0.0
 
@@ -214,7 +214,7 @@ class HeadOnHn(Stacked):
 
 class HnForAll(Stacked):
     def unroll(self, obs, state, reset):
-        output, state = super().unroll(obs, state, reset)
+        _, state = super().unroll(obs, state, reset)
         return self.head(state[-1]), state
 
 
@@ -296,14 +296,12 @@ class OnlyH(StackedLSTM):
         super().__init__(1)
 
     def clear(self, state, reset):
-        h, c = super().clear(state, reset)
-        return h, state[1]
+        return super().clear(state, reset)[0], state[1]
 
 
 class OnlyC(OnlyH):
     def clear(self, state, reset):
-        h, c = StackedLSTM.clear(self, state, reset)
-        return state[0], c
+        return state[0], StackedLSTM.clear(self, state, reset)[1]
 
 
 class OnlyHInUnroll(StackedLSTM):
@@ -314,8 +312,8 @@ class OnlyHInUnroll(StackedLSTM):
 
     def unroll(self, obs, state, reset):
         def step(row, state, flags):
-            h, c = state
-            return self.step(row, (self.clear(state, flags)[0], c), torch.zeros_like(flags))
+            cleared = self.clear(state, flags)[0], state[1]
+            return self.step(row, cleared, torch.zeros_like(flags))
 
         first, state = self.step(obs[0], state, reset[0])
         if len(obs) == 1:

@@ -37,52 +37,22 @@ def test_a_healthy_foreign_agent_passes_every_check(name):
     assert report.healthy, report
 
 
+ALONE = {  # a bug that breaks one rule fails one check
+    *("LateEverywhere", "OnlyH", "OnlyC", "OnlyLayer0", "OnlyTopLayer", "FirstHalf", "AnyReset"),
+    *("AllReset", "NextEnvReset", "NoReset", "ResetToZeros", "HalvedAtReset", "DividesByN"),
+    *("SqueezesOne", "DetachedInside", "DetachedEveryThird", "NoGradInUnroll", "MemberBuffer"),
+    *("GradientThroughReset", "WritesIntoState", "WritesIntoObs", "DropoutAlways", "GlobalNoise"),
+    *("RunningMean", "OwnGenerator", "GraphInMember", "LastLayerOnly", "Grows", "DoubleState"),
+    *("NumpyLate", "ZeroedEverywhere", "RoundedInUnroll", "BeforeAndAfter", "AlwaysReset"),
+}
+
+
 @pytest.mark.parametrize("make", SICK, ids=lambda make: make.__name__)
 def test_a_sick_foreign_agent_fails_the_check_that_names_its_bug(make):
     report = examined(make)
     assert SICK[make] in report.failed, report
-
-
-ALONE = [
-    "LateEverywhere",
-    "OnlyH",
-    "OnlyC",
-    "OnlyLayer0",
-    "OnlyTopLayer",
-    "FirstHalf",
-    "AnyReset",
-    "AllReset",
-    "NextEnvReset",
-    "NoReset",
-    "ResetToZeros",
-    "HalvedAtReset",
-    "DividesByN",
-    "SqueezesOne",
-    "DetachedInside",
-    "DetachedEveryThird",
-    "NoGradInUnroll",
-    "GradientThroughReset",
-    "WritesIntoState",
-    "WritesIntoObs",
-    "DropoutAlways",
-    "GlobalNoise",
-    "RunningMean",
-    "OwnGenerator",
-    "MemberBuffer",
-    "GraphInMember",
-    "LastLayerOnly",
-    "Grows",
-    "DoubleState",
-    "NumpyLate",
-    "ZeroedEverywhere",
-    "RoundedInUnroll",
-]
-
-
-@pytest.mark.parametrize("name", ALONE)
-def test_a_bug_that_breaks_one_rule_fails_one_check(name):
-    make = next(make for make in SICK if make.__name__ == name)
-    assert examined(make).failed == (SICK[make],)
+    if make.__name__ in ALONE:
+        assert report.failed == (SICK[make],), report
 
 
 @pytest.mark.parametrize("make", [ZeroedInStep, LateInUnroll, OnlyFirstReset, ReshapedOut])
@@ -169,10 +139,6 @@ def test_a_subject_that_holds_too_much_is_not_even_copied():
     assert report["runs"].evidence == "its members hold 8 GiB"
 
 
-class Remembers(Loop):
-    """Notes what happens to it."""
-
-
 @pytest.mark.parametrize("make", [Loop, Uncopyable, MemberBuffer, GlobalNoise])
 def test_the_subject_and_the_world_are_left_as_they_were(make):
     torch.manual_seed(0)
@@ -211,7 +177,7 @@ def test_the_protocol_names_what_a_subject_is():
 
 
 def test_an_unknown_form_of_observations_is_an_error_with_its_cure():
-    with pytest.raises(ValueError, match="obs_shape: expected the shape of one observation, e.g."):
+    with pytest.raises(ValueError, match="obs_shape: expected the shape of one observation"):
         examine(Loop())
     with pytest.raises(ValueError, match="obs_dtype: expected floats"):
         examine(Loop(), OBS, obs_dtype="complex64")
@@ -219,7 +185,8 @@ def test_an_unknown_form_of_observations_is_an_error_with_its_cure():
 
 def test_a_nest_is_taken_apart_and_put_together():
     nest = {"a": (torch.ones(2), [np.zeros(3), None, 4]), "b": Loop}
-    assert [path for path, _ in leaves({"a": nest["a"]})] == [
+    paths = [path for path, _ in leaves({"a": nest["a"]})]
+    assert paths == [
         "['a'][0]",
         "['a'][1][0]",
         "['a'][1][2]",

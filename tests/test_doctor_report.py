@@ -2,6 +2,8 @@
 
 import json
 import re
+import sys
+from pathlib import Path
 
 import pytest
 from doctor_agents import OBS, Loop, NumpyRNN
@@ -9,7 +11,9 @@ from doctor_sick import LateInUnroll
 
 from rnn_tutorial.doctor import Finding, Report, examine
 from rnn_tutorial.doctor.advice import ADVICE
-from tests.notebooks.test_notebooks import NOTEBOOKS, anchors
+
+sys.path.append(str(Path(__file__).parent / "notebooks"))
+from test_notebooks import NOTEBOOKS, anchors
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +27,7 @@ def test_text_is_one_line_a_check(sick):
     assert len(lines) == len(sick.checks) == len(ADVICE)
     for line, check in zip(lines, sick.checks, strict=True):
         assert re.match(rf". {check.name} +{check.status}: ", line)
-    failed = next(line for line in lines if "reset_before_step" in line)
+    failed = next(line for line in lines if "reset_before_step  " in line)
     assert "cause: The reset flag is off by one" in failed
     assert "cure: " in failed
     assert failed.endswith("read: 03_the_recurrent_policy.ipynb: The reset flag off by one")
