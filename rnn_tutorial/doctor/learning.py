@@ -123,6 +123,16 @@ def _ratio_cause(
 ) -> tuple[str, str]:
     share = [wrong / max(1, all_) for wrong, all_ in counts.values()]
     steps = off[off >= 0]
+    if (off < 0).any() or any(_broken(batch.place, replay.N) for batch in replay.batches):
+        return (
+            "The sequences are not made of an env's steps in order, see every_step_once.",
+            "Bring steps into sequences by transpose, and leave padding out.",
+        )
+    if (replay.rollout["reset"] != replay.begins)[replay.rollout["valid"]].any():
+        return (
+            "The replay clears the state where no episode begins, see resets_follow_ends.",
+            "Replay with reset[t], true where observation t begins an episode.",
+        )
     action = replay.rollout["action"].reshape(replay.T * replay.N, -1)
     if np.issubdtype(action.dtype, np.floating) and len(steps):
         ends = [(action == action.max(0)) & ((action == action.max(0)).sum(0) > 1)]
@@ -133,6 +143,12 @@ def _ratio_cause(
                 "The stored action is not the one that was drawn: it was clipped.",
                 "Store the action as drawn, beside its log-probability; clip what the env gets.",
             )
+    first = replay.begins.ravel()[steps].sum() == replay.begins.sum()
+    if first and 0.02 < share[0] < 0.9:
+        return (
+            "Acting does not clear the state where an episode begins, and the replay does.",
+            "Hand the reset flags to the policy in acting, too.",
+        )
     if share[0] > 0.02:
         return (
             "Acting and replaying are two functions: they differ from an episode's start on, where "
@@ -292,11 +308,9 @@ def _states(replay: Replay) -> Finding:
         return Finding(
             "states_aligned",
             FAILED,
-            f"acting starts step {t} of env {n} from another state than step {t - 1} left, "
+            f"acting starts step {t} of env {n} from another state than the step before left, "
             f"difference {jump.max():.2g}",
-            "The state is not carried on from one rollout to the next."
-            if between
-            else "The state is not carried on from step to step.",
+            _carry_cause(between, np.abs(state[t, n]).max() <= bound),
             "Hand the state that the last step returned to the next one, also across rollouts; "
             "throw away the one that V(s') returns.",
             section,
@@ -334,6 +348,14 @@ def _states(replay: Replay) -> Finding:
         section,
         float(gap[worst] / bound),
     )
+
+
+def _carry_cause(between: bool, zero: bool) -> str:
+    if not between:
+        return "The state is not carried on from step to step."
+    if zero:
+        return "Every rollout starts from zeros, though the episode goes on."
+    return "The state changes between two rollouts: another call of the policy moved it on?"
 
 
 def _state_cause(given: np.ndarray, after: np.ndarray, bound: float) -> tuple[str, str]:

@@ -86,7 +86,7 @@ class Bug:
         chosen = {**SMALL, **self.options, **options}
         return self.package["policy"].RNNPolicy(observation_space, action_space, **chosen)
 
-    def learner(self, num_envs: int = 5, seed: int = 0, **options: Any) -> Any:
+    def learner(self, num_envs: int = 32, seed: int = 0, **options: Any) -> Any:
         """A learner with the bug in it, small enough to be examined in a second."""
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)

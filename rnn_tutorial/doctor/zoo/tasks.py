@@ -56,7 +56,7 @@ class CueImages(CuedPointVectorEnv):
 
 
 class CueReached(StaggeredCue):
-    """The cue task in which an episode terminates where the point comes within 0.2 of the goal."""
+    """The cue task in which an episode terminates where the point comes within 0.7 of the goal."""
 
     def step(self, actions: Any) -> Any:
         observation, reward, _, ended, info = super().step(actions)
@@ -64,13 +64,13 @@ class CueReached(StaggeredCue):
 
     def _advance(self, action: np.ndarray) -> None:
         super()._advance(action)
-        self._reached = self.distance < 0.2
+        self._reached = self.distance < 0.7
         self._elapsed[self._reached] = self.horizon
 
 
-WHOLE = Settings(iterations=100)
-CUT = Settings(iterations=100, rollout_length=40, bptt_length=15)
-FRESH = Settings(iterations=100, rollout_length=40, bptt_length=15, initial_state="recompute")
+WHOLE = Settings(iterations=60)
+CUT = Settings(iterations=60, rollout_length=40, bptt_length=15)
+FRESH = Settings(iterations=60, rollout_length=40, bptt_length=15, initial_state="recompute")
 CUE = Task(
     "cue",
     "rollouts of 30 steps are whole episodes: each starts with a reset, none has one inside",
@@ -99,7 +99,7 @@ NEXT_STEP = Task(
 )
 REACHED = Task(
     "reached",
-    "as staggered; an episode terminates where the point comes within 0.2 of the goal",
+    "as staggered; an episode terminates where the point comes within 0.7 of the goal",
     CueReached,
     CUT,
 )
