@@ -58,6 +58,9 @@ class CueImages(CuedPointVectorEnv):
 class CueReached(StaggeredCue):
     """The cue task in which an episode terminates where the point comes within 0.7 of the goal."""
 
+    def __init__(self, num_envs: int, **options: Any) -> None:
+        super().__init__(num_envs, goal_sampler="circle", **options)
+
     def step(self, actions: Any) -> Any:
         observation, reward, _, ended, info = super().step(actions)
         return observation, reward, ended & self._reached, ended & ~self._reached, info
@@ -99,7 +102,7 @@ NEXT_STEP = Task(
 )
 REACHED = Task(
     "reached",
-    "as staggered; an episode terminates where the point comes within 0.7 of the goal",
+    "as staggered; goals lie all around, and within 0.7 of one the episode terminates",
     CueReached,
     CUT,
 )
