@@ -1,0 +1,171 @@
+"""The figures on what a memory knows: swaps, probes over time, ways through state space, delays."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib import colormaps
+from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import Normalize, to_hex
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from rnn_tutorial.colours import BOUNDARY, GRADIENT, HIDDEN, OBSERVATION, REWARD
+from rnn_tutorial.envs.rendering import draw_goal, draw_path, set_plane
+from rnn_tutorial.plotting.figures import figure
+
+Array = np.ndarray
+STYLES = ("-", "--", ":")
+
+
+def mean_and_interval(
+    values: Array, level: float = 0.95, resamples: int = 2000, seed: int = 0
+) -> tuple[Array, Array, Array]:
+    """Means over the last axis with percentile bootstrap intervals: mean, low, high."""
+    count = values.shape[-1]
+    drawn = np.random.default_rng(seed).multinomial(count, np.full(count, 1 / count), resamples)
+    means = values @ drawn.T / count  # (..., resamples)
+    low, high = np.quantile(means, ((1 - level) / 2, (1 + level) / 2), axis=-1)
+    return values.mean(-1), low, high
+
+
+def draw_swaps(
+    times: Sequence[int], own: Array, partner: Array, limit: Mapping[str, Array]
+) -> Figure:
+    """Distance at the end from the own and from the partner's goal, over the time of the swap.
+
+    Args:
+        times: K times.
+        own, partner: (K, pairs), one number for each pair; drawn as mean and 95 % interval.
+        limit: name -> (K,), lines to compare with.
+    """
+    fig, ax = figure(size=(9, 3.6))
+    for values, colour, name in (
+        (own, OBSERVATION, "from the own goal"),
+        (partner, HIDDEN, "from the partner's goal"),
+    ):
+        mean, low, high = mean_and_interval(values)
+        ax.fill_between(times, low, high, color=colour, alpha=0.3, lw=0)
+        ax.plot(times, mean, color=colour)
+        ax.annotate(name, (times[-1], mean[-1]), xytext=(6, 0), **POINTS, color=colour)
+    for name, values in limit.items():
+        ax.plot(times, values, color=BOUNDARY, ls="--")
+        ax.annotate(name, (times[-1], values[-1]), xytext=(6, -10), **POINTS, color=BOUNDARY)
+    ax.set(xlabel="swapped before step k", ylabel="mean distance at the end", ylim=(0, None))
+    ax.set_xlim(times[0], 1.32 * times[-1])
+    ax.set_xticks(range(0, times[-1] + 1, 5))
+    return fig
+
+
+POINTS: Any = {"textcoords": "offset points", "va": "center", "fontsize": 9}
+
+
+def draw_fates(paths: Mapping[str, Sequence[Array]], goals: Array, rows: int = 2) -> Figure:
+    """Paths (T + 1, 2) of some episodes, a panel for each thing that was done to the state.
+
+    Args:
+        paths: title -> a path for each episode.
+        goals: (episodes, 2).
+        rows: of panels.
+    """
+    columns = -(-len(paths) // rows)
+    size = (2.45 * columns, 2.55 * rows)
+    fig, grid = figure(rows, columns, size=size, sharex=True, sharey=True, squeeze=False)
+    for ax, (title, several) in zip(grid.flat, paths.items(), strict=False):
+        set_plane(ax, 2.2)
+        for goal, path in zip(goals, several, strict=True):
+            draw_goal(ax, goal)
+            ax.lines[-1].set_markersize(9)
+            ax.plot(*path.T, color=OBSERVATION, lw=1.2, alpha=0.8)
+            ax.plot(*path[-1], "o", color=OBSERVATION, ms=4)
+        ax.set_title(title, fontsize=10)
+        ax.label_outer()
+    return fig
+
+
+def draw_scores(
+    ax: Axes, lines: Mapping[str, tuple[Array, str, str]], label: str, room: float = 0.3
+) -> None:
+    """Scores over time, each line with its name at its end.
+
+    Args:
+        ax: where to draw.
+        lines: name -> (T,), colour, line style.
+        label: of the vertical axis.
+        room: for the names, as a share of the time.
+    """
+    ends = []
+    for name, (values, colour, style) in lines.items():
+        ax.plot(values, color=colour, ls=style)
+        ends.append((float(values[-1]), name, colour))
+    low, high = ax.get_ylim()
+    place, steps = -np.inf, len(next(iter(lines.values()))[0])
+    for value, name, colour in sorted(ends):
+        place = max(value, place + 0.075 * (high - low))  # names do not cover each other
+        ax.text(steps - 0.5, place, name, color=colour, fontsize=9, va="center")
+    ax.set(xlabel="time (steps)", ylabel=label, xlim=(0, (1 + room) * steps), ylim=(low, high))
+
+
+def draw_ways(ax: Axes, ways: Array, colours: Array, label: str) -> None:
+    """Ways of the state (T, N, 2) through a plane of state space, coloured by a number (N,).
+
+    The first step is a ring, the last a dot.
+    """
+    scale = Normalize(colours.min(), colours.max())
+    shades = colormaps["cividis"]
+    for way, value in zip(ways.transpose(1, 0, 2), colours, strict=True):
+        draw_path(ax, way, to_hex(shades(scale(value))))
+    ax.figure.colorbar(ScalarMappable(scale, shades), ax=ax, label=label, shrink=0.85)
+
+
+def draw_visits(maps: Mapping[str, Array], goal: Array | None = None, reach: float = 1.5) -> Figure:
+    """How often places are visited, a panel for each set of positions (steps, 2)."""
+    fig, axes = figure(1, len(maps), size=(3.1 * len(maps), 3.3), sharex=True, sharey=True)
+    for ax, (title, places) in zip(axes, maps.items(), strict=True):
+        edges = np.linspace(-reach, reach, 41)
+        count, _, _ = np.histogram2d(places[:, 1], places[:, 0], bins=(edges, edges))
+        level = np.log10(1 + 1000 * count / len(places))
+        extent = (-reach, reach, -reach, reach)
+        ax.imshow(level, origin="lower", extent=extent, cmap="Blues", vmin=0, vmax=2)
+        set_plane(ax, reach)
+        circle = np.linspace(0, 2 * np.pi, 100)
+        ax.plot(np.cos(circle), np.sin(circle), color=REWARD, lw=1, ls=":")
+        if goal is not None:
+            draw_goal(ax, goal)
+        ax.set_title(title)
+        ax.label_outer()
+    return fig
+
+
+def draw_delays(table: Any, column: str, label: str, log: bool = False) -> Figure:
+    """A measure against the delay: a panel for each cell, a line style for each BPTT length.
+
+    Args:
+        table: pandas, with columns cell, bptt, seed, delay and the measure.
+        column: the measure. Every seed is a thin line, the median a bold one.
+        label: of the vertical axis.
+        log: whether that axis is logarithmic.
+    """
+    cells = {"rnn": "vanilla RNN", "gru": "GRU", "lstm": "LSTM"}
+    fig, axes = figure(1, 3, size=(9.6, 3.4), sharex=True, sharey=True)
+    lengths = [name for name in ("whole", "50", "10") if name in set(table["bptt"].map(str))]
+    for ax, (cell, title) in zip(axes, cells.items(), strict=True):
+        for length, style in zip(lengths, STYLES, strict=False):
+            chosen = table[(table["cell"] == cell) & (table["bptt"].map(str) == length)]
+            wide = chosen.pivot(index="delay", columns="seed", values=column)
+            places = range(len(wide))
+            colour = GRADIENT if log else HIDDEN
+            ax.plot(places, wide.to_numpy(), style, color=colour, lw=0.6, alpha=0.3)
+            ax.plot(places, wide.median(axis=1), style, color=colour, lw=2.4)
+        ax.set(title=title, xlabel="delay (steps)")
+        ax.set_xticks(places, wide.index)
+    axes[0].set_ylabel(label)
+    if log:
+        axes[0].set_yscale("log")
+    handles = [
+        Line2D([], [], color=colour, ls=style, lw=2.4, label=f"L = {length}")
+        for length, style in zip(lengths, STYLES, strict=False)
+    ]
+    axes[-1].legend(handles=handles, frameon=False, fontsize=9, loc="lower left")
+    return fig

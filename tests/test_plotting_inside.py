@@ -1,0 +1,91 @@
+"""The figures on what a memory knows show their numbers."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from rnn_tutorial.plotting.figures import figure, pixels
+from rnn_tutorial.plotting.inside import (
+    draw_delays,
+    draw_fates,
+    draw_scores,
+    draw_swaps,
+    draw_visits,
+    draw_ways,
+    mean_and_interval,
+)
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(0)
+
+
+def test_the_interval_of_a_mean_covers_it_as_often_as_it_says(rng):
+    samples = rng.normal(size=(300, 60))
+    mean, low, high = mean_and_interval(samples)
+    np.testing.assert_allclose(mean, samples.mean(1))
+    covered = ((low < 0) & (high > 0)).mean()
+    assert 0.90 < covered < 0.98
+    assert np.median(high - low) == pytest.approx(2 * 1.96 / 60**0.5, rel=0.1)
+
+
+def test_swaps_draw_the_means_at_their_times(rng):
+    own, partner = rng.random((2, 5, 40))
+    fig = draw_swaps(range(5), own, partner, {"best": np.zeros(5)})
+    lines = [line.get_ydata() for line in fig.axes[0].lines]
+    np.testing.assert_allclose(lines, [own.mean(1), partner.mean(1), np.zeros(5)])
+
+
+def test_fates_draw_every_path_and_goal_in_a_panel_of_its_own(rng):
+    paths = {name: list(rng.normal(size=(3, 6, 2))) for name in "abcde"}
+    fig = draw_fates(paths, rng.normal(size=(3, 2)))
+    assert [ax.get_title() for ax in fig.axes] == [*"abcde", ""]
+    for ax, several in zip(fig.axes, paths.values(), strict=False):
+        drawn = [line.get_xydata() for line in ax.lines if len(line.get_xdata()) == 6]
+        np.testing.assert_allclose(drawn, several)
+
+
+def test_names_of_scores_do_not_cover_each_other():
+    fig, ax = figure()
+    draw_scores(ax, {name: (np.full(9, 0.5), "black", "-") for name in "abc"}, "score")
+    heights = sorted(text.get_position()[1] for text in ax.texts)
+    low, high = ax.get_ylim()
+    assert (np.diff(heights) > 0.05 * (high - low)).all()
+    assert ax.get_ylabel() == "score"
+    assert fig.axes == [ax]
+
+
+def test_ways_are_coloured_by_their_number(rng):
+    fig, ax = figure()
+    draw_ways(ax, rng.normal(size=(4, 3, 2)), np.array([0.0, 1.0, 0.0]), "angle")
+    colours = [line.get_color() for line in ax.lines if len(line.get_xdata()) == 4]
+    assert colours[0] == colours[2] != colours[1]
+    assert len(fig.axes) == 2
+
+
+def test_visits_are_dark_where_the_visits_were():
+    fig = draw_visits({"here": np.full((50, 2), 0.5), "there": np.full((50, 2), -0.5)})
+    first, second = (ax.images[0].get_array() for ax in fig.axes)
+    assert (first > 0).sum() == (second > 0).sum() == 1
+    rows, columns = (np.argwhere(image > 0)[0] for image in (first, second))
+    assert (rows > columns).all()
+
+
+@pytest.mark.parametrize("log", [False, True])
+def test_delays_draw_a_line_for_each_seed_and_the_median(rng, log):
+    rows = [
+        {"cell": cell, "bptt": bptt, "seed": seed, "delay": delay, "success": rng.random()}
+        for cell in ("rnn", "gru", "lstm")
+        for bptt in ("10", "whole")
+        for seed in range(3)
+        for delay in (0, 50)
+    ]
+    table = pd.DataFrame(rows)
+    fig = draw_delays(table, "success", "success", log=log)
+    for ax, cell in zip(fig.axes, ("rnn", "gru", "lstm"), strict=True):
+        assert len(ax.lines) == 2 * (3 + 1)
+        mine = table[(table.cell == cell) & (table.bptt == "whole")]
+        median = mine.groupby("delay").success.median()
+        np.testing.assert_allclose(ax.lines[3].get_ydata(), median)
+    assert pixels(fig).std() > 0
