@@ -115,7 +115,7 @@ def _groups(replay: Replay, place: np.ndarray) -> np.ndarray:
     ends = np.append(replay.ends.ravel(), False)[place]
     inside = np.cumsum(np.concatenate((begins[:1] & False, begins[1:])), axis=0) > 0
     group = np.where(inside, 2, np.where(begins[0], 0, 1))
-    return np.where(ends, 3, group)
+    return np.where(ends & (group != 1), 3, group)
 
 
 def _ratio_cause(
