@@ -510,6 +510,50 @@ class Frozen(Stacked):
         return super().unroll(obs, state, reset)
 
 
+class StateAmongOutputs(Stacked):
+    """Shows its state (layers, N, H) beside its output, in a dict of no fixed order."""
+
+    def step(self, obs, state, reset):
+        output, state = super().step(obs, state, reset)
+        return {"state": state, "mean": output}, state
+
+    def unroll(self, obs, state, reset):
+        output, state = super().unroll(obs, state, reset)
+        return {"mean": output, "state": state}, state
+
+
+class CueMemory(Loop):
+    """Writes only where a flag among the observation is exactly one, and holds it."""
+
+    def advance(self, obs, state):
+        state = torch.where(obs[:, 3:] == 1.0, torch.tanh(self.cell(obs, state)), state)
+        return self.head(state) * obs[:, :1], state
+
+
+class DelayLine(Loop):
+    """Says what it saw eight steps ago."""
+
+    def initial_state(self, n):
+        return self.head.weight.new_zeros(n, 8, ACTIONS)
+
+    def clear(self, state, reset):
+        return state.masked_fill(reset[:, None, None], 0.0)
+
+    def advance(self, obs, state):
+        return state[:, 0], torch.cat([state[:, 1:], obs[:, None, :ACTIONS]], dim=1)
+
+
+class Explosive(Loop):
+    """No squashing anywhere: it grows, and it multiplies by a mask."""
+
+    def clear(self, state, reset):
+        return state + reset[:, None].to(state.dtype) * (0.0 - state)
+
+    def advance(self, obs, state):
+        state = 1.2 * state + torch.relu(obs @ self.head.weight[:, :OBS].T @ self.head.weight)
+        return self.head(state), state
+
+
 def low_precision(dtype):
     class Low(Loop):
         def initial_state(self, n):
@@ -561,6 +605,10 @@ HEALTHY = {
     "actor and critic": (ActorAndCritic, OBS),
     "wrapper": (Wrapper, OBS),
     "frozen": (Frozen, OBS),
+    "state among outputs": (StateAmongOutputs, OBS),
+    "cue memory": (CueMemory, OBS),
+    "delay line": (DelayLine, OBS),
+    "explosive": (Explosive, OBS),
     "double": (lambda: Loop().double(), OBS),
     "half": (lambda: low_precision(torch.float16), OBS),
     "bfloat16": (lambda: low_precision(torch.bfloat16), OBS),

@@ -500,6 +500,32 @@ class ReshapedOut(Loop):
         return output.transpose(0, 1).reshape(output.shape), last
 
 
+class FlagsReshaped(Loop):
+    """The observations are right, the flags are reshaped where a transpose was meant."""
+
+    def unroll(self, obs, state, reset):
+        steps, n = reset.shape
+        return super().unroll(obs, state, reset.reshape(n, steps).T)
+
+
+class OutputOfNextStep(Loop):
+    def unroll(self, obs, state, reset):
+        output, last = super().unroll(obs, state, reset)
+        return output.roll(-1, 0), last
+
+
+class ValueOfLastState(Loop):
+    """Every step of a sequence gets the value of its last state."""
+
+    def step(self, obs, state, reset):
+        output, state = super().step(obs, state, reset)
+        return (output, state.sum(-1)), state
+
+    def unroll(self, obs, state, reset):
+        output, state = super().unroll(obs, state, reset)
+        return (output, state.sum(-1).expand(len(obs), -1)), state
+
+
 class SortedEnvs(Loop):
     """Sorts the envs for packing and does not sort them back."""
 
@@ -733,6 +759,9 @@ SICK = {
     ReturnsBatchFirst: "axes_order",
     ReshapedIn: "axes_order",
     ReshapedOut: "axes_order",
+    FlagsReshaped: "axes_order",
+    OutputOfNextStep: "no_future_leak",
+    ValueOfLastState: "no_future_leak",
     SortedEnvs: "no_env_leak",
     StateReshaped: "no_env_leak",
     DetachedInside: "gradient_flows_back",

@@ -15,16 +15,17 @@ from rnn_tutorial.doctor.nest import is_float, leaves
 from rnn_tutorial.doctor.preparation import (
     bytes_held,
     copy_of,
+    generators_kept,
     members,
     modules,
-    nothing_lasting,
     seed_all,
+    subject_kept,
     to_double,
     wake_zeros,
 )
 from rnn_tutorial.doctor.probe import Probe, SubjectError
 from rnn_tutorial.doctor.report import FAILED, Finding, Report
-from rnn_tutorial.doctor.subject import Observations, missing_methods, observations_of
+from rnn_tutorial.doctor.subject import Number, Observations, missing_methods, observations_of
 
 MEMORY_LIMIT = 4 * 2**30
 Check = Callable[[Examination], Outcome]
@@ -36,7 +37,7 @@ def examine(
     obs_shape: int | tuple[int, ...] | None = None,
     *,
     obs_dtype: Any = None,
-    obs_bounds: tuple[float, float] | None = None,
+    obs_bounds: tuple[Number, Number] | None = None,
     learner: Any = None,
     seed: int = 0,
     memory_limit: int = MEMORY_LIMIT,
@@ -64,7 +65,7 @@ def examine(
     """
     spec = observations_of(subject, obs_shape, obs_dtype, obs_bounds)
     name = _name(subject)
-    with nothing_lasting(subject):
+    with generators_kept():
         outcomes = _examine(subject, spec, seed, memory_limit)
     findings = [_finding(check, outcomes[check]) for check in ADVICE]
     if learner is not None:
@@ -104,14 +105,12 @@ def _examine(subject: Any, spec: Observations, seed: int, limit: int) -> dict[st
         return _none_but_runs(failed(f"its members hold {held / 2**30:.3g} GiB"))
     seed_all(seed)
     worked_on = copy_of(subject)
-    if worked_on is None:
-        worked_on = subject
-        for module in modules(subject):
-            module.eval()
-    else:
-        wake_zeros(worked_on, seed)
     with memory_guard.at_most(limit):
-        return _all_checks(worked_on, worked_on is not subject, spec, seed, limit)
+        if worked_on is not None:
+            wake_zeros(worked_on, seed)
+            return _all_checks(worked_on, True, spec, seed, limit)
+        with subject_kept(subject):
+            return _all_checks(subject, False, spec, seed, limit)
 
 
 def _none_but_runs(outcome: Outcome) -> dict[str, Outcome]:
@@ -248,6 +247,7 @@ Names = tuple[str, ...]
 ALONE = (form.keeps_form, form.comparable)
 MEMORY = (*ALONE, memory.needs_memory)
 RESETS = (*MEMORY, memory.needs_order)
+AXES = (*ALONE, memory.needs_axes)
 TORCH = (form.keeps_form, gradients.differentiable)
 
 # Names, the check, and what makes it not applicable. The order matters: later checks use what
@@ -258,15 +258,15 @@ CHECKS: list[tuple[Names, Callable[[Examination], Outcome | None], tuple[Gate, .
     (("inputs_unchanged",), form.inputs_unchanged, (form.keeps_form,)),
     (("memory_carried",), memory.memory_carried, MEMORY),
     (("axes_order",), leaks.axes_order, ALONE),
-    (("no_future_leak",), leaks.no_future_leak, ALONE),
-    (("no_env_leak",), leaks.no_env_leak, ALONE),
+    (("no_future_leak",), leaks.no_future_leak, AXES),
+    (("no_env_leak",), leaks.no_env_leak, AXES),
     (("step_equals_unroll",), memory.step_equals_unroll, ALONE),
     (("chunked_equals_whole",), memory.chunked_equals_whole, ALONE),
     (resets.OF_ALL, resets.reset_findings, RESETS),
     (("reset_only_named",), resets.reset_only_named, RESETS),
-    (("batch_size_independent",), memory.batch_size_independent, ALONE),
+    (("batch_size_independent",), memory.batch_size_independent, AXES),
     (("reset_clears",), _resets_at_many_times, RESETS),
-    (("padding_inert",), leaks.padding_inert, ALONE),
+    (("padding_inert",), leaks.padding_inert, AXES),
     (("gradient_flows_back",), gradients.gradient_flows_back, (*TORCH, *MEMORY)),
     (("gradient_stops_at_reset",), gradients.gradient_stops_at_reset, (*TORCH, *RESETS)),
     (("second_update",), gradients.second_update, TORCH),

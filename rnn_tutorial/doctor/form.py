@@ -66,21 +66,24 @@ def _set_layout(probe: Probe, of_step: Any, of_other: Any, of_unroll: Any) -> Ou
     if not paths:
         return failed("step returned no array as its output")
     if [path for path, _ in by_unroll] != paths or [path for path, _ in by_other] != paths:
-        got = ", ".join(path or "one array" for path, _ in by_unroll) or "nothing"
+        others = ", ".join(path or "one array" for path, _ in by_unroll) or "nothing"
         names = ", ".join(path or "one array" for path in paths)
-        return failed(f"outputs of unroll ({got}) and of step ({names}) differ in structure")
-    column, layout = 0, []
+        return failed(f"outputs of unroll ({others}) and of step ({names}) differ in structure")
+    column, layout, whole = 0, [], None
     for (path, one), (_, other), (_, many) in zip(by_step, by_other, by_unroll, strict=True):
-        shape, shapes = tuple(one.shape), tuple(many.shape)
+        shape, got = tuple(one.shape), tuple(many.shape)
         constant = shape == tuple(other.shape)
-        used = not constant and shape[:1] == (n,) and shapes == (steps, *shape)
-        if not used and not (constant and shapes == shape):
-            return _wrong_shape(path, shape, shapes, steps, n)
+        used = not constant and shape[:1] == (n,) and got == (steps, *shape)
+        if not used and not constant:
+            problem = _wrong_shape(path, shape, got, steps, n)
+            if got != shape:
+                return problem
+            whole = problem  # such as a state among the outputs, unless it is the only one
         width = numbers(one).numel() // n if used else 0
         layout.append((path, used, slice(column, column + width)))
         column += width
     if not column:
-        return failed(f"no output has an axis of {n} envs: {[tuple(a.shape) for _, a in by_step]}")
+        return whole or failed(f"no output has an axis of {n} envs: {form(of_step)}")
     probe.layout = layout
     floats = [
         torch.full((columns.stop - columns.start,), is_float(array))

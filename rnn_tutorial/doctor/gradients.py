@@ -30,19 +30,23 @@ class Graph:
     def __init__(
         self, probe: Probe, way: str, obs: np.ndarray, state: Any, reset: np.ndarray | None = None
     ) -> None:
-        steps, n = obs.shape[:2]
-        reset = np.zeros((steps, n), dtype=bool) if reset is None else reset
+        reset = np.zeros(obs.shape[:2], dtype=bool) if reset is None else reset
         self.obs = [probe.array(row) for row in obs]
         if not probe.spec.whole_numbers:
             self.obs = [row.requires_grad_() for row in self.obs]
         self.start = map_leaves(lambda a: a.requires_grad_() if _can(a) else a, clone(state))
         state = map_leaves(lambda a: a.clone() if isinstance(a, Tensor) else a, self.start)
         self.outputs: list[list[Tensor]] = []  # by time
+        # cuDNN's RNNs have a backward pass in training mode only.
+        with torch.backends.cudnn.flags(enabled=False):
+            self._call(probe, way, state, reset)
+
+    def _call(self, probe: Probe, way: str, state: Any, reset: np.ndarray) -> None:
         if way == "unroll":
             inputs = torch.stack(self.obs)
             output, self.last = probe.call("unroll", inputs, state, probe.flags(reset), grad=True)
             arrays = self._used(probe, output)
-            self.outputs = [[array[t] for array in arrays] for t in range(steps)]
+            self.outputs = [[array[t] for array in arrays] for t in range(len(reset))]
         else:
             for row, reset_t in zip(self.obs, reset, strict=True):
                 arguments = row.clone(), state, probe.flags(reset_t)
@@ -94,8 +98,8 @@ def gradient_flows_back(exam: Examination) -> Outcome:
     steps = 8
     missing: list[int] | None = None
     for scale in dict.fromkeys((probe.scale, 1.0, 0.1)):  # a saturated cell has no gradient
-        obs = probe.draw(steps, probe.N, scale)
-        graph = Graph(probe, "unroll", obs, probe.warm(probe.N))
+        obs, start = probe.draw(steps, probe.N, scale), probe.warm(probe.N)
+        graph = Graph(probe, "unroll", obs, start)
         loss = graph.loss(steps - 1)
         if loss is None:
             if probe_builds_graph(probe):
@@ -105,7 +109,7 @@ def gradient_flows_back(exam: Examination) -> Outcome:
         reached = [bool(gradient.any()) for gradient in found]
         if probe.spec.whole_numbers:
             return _by_the_state(probe, graph, reached)
-        depends = _value_depends(probe, obs)
+        depends = _value_depends(probe, obs, start)
         cut = [t for t in range(steps - 1) if depends[t] and not reached[t]]
         missing = cut if missing is None else [t for t in missing if t in cut]
         if not missing:
@@ -129,9 +133,8 @@ def _by_the_state(probe: Probe, graph: Graph, reached: list[bool]) -> Outcome:
     return skipped("observations are whole numbers, and the first state gets no gradient")
 
 
-def _value_depends(probe: Probe, obs: np.ndarray) -> list[bool]:
+def _value_depends(probe: Probe, obs: np.ndarray, start: Any) -> list[bool]:
     """For each time, whether another observation there changes the last output."""
-    start = probe.warm(probe.N)
     last = probe.run("unroll", obs, start).outputs[-1:]
     found = []
     for t in range(len(obs)):

@@ -60,7 +60,7 @@ def step_equals_unroll(exam: Examination) -> Outcome:
         with_resets = " (with resets)" if resets else ""
         if difference.differs:
             evidence = f"step and unroll{with_resets}: {difference.text}"
-            cause = "The reset flags are applied differently." if resets else ""
+            cause = _leak(exam) or ("The reset flags are applied differently." if resets else "")
             return failed(evidence, difference.excess, cause or _why_unequal(probe))
         worst = max(worst, (difference.excess, difference.text))
         after = probe.same_state("step", by_step.state, by_unroll.state)
@@ -79,6 +79,12 @@ def _cases(probe: Probe) -> list[tuple[int, Any, bool]]:
         (probe.N, probe.warm(probe.N), True),
         (2, probe.warm(2), True),
     ]
+
+
+def _leak(exam: Examination) -> str:
+    """The leak that makes other comparisons fail as well, if one was found."""
+    found = [name for name in LEAKS if exam.failed(name)]
+    return f"Outputs depend on what they must not know, see {found[0]}." if found else ""
 
 
 def _why_unequal(probe: Probe) -> str:
@@ -122,7 +128,8 @@ def chunked_equals_whole(exam: Examination) -> Outcome:
             difference = probe.compare(torch.cat(pieces), whole.outputs)
             if difference.differs:
                 evidence = f"chunks cut at t = {cuts}: {difference.text}"
-                return failed(evidence, difference.excess, _why_chunks_differ(probe))
+                cause = _leak(exam) or _why_chunks_differ(probe)
+                return failed(evidence, difference.excess, cause)
             worst = max(worst, (difference.excess, difference.text))
             after = probe.same_state("unroll", state, whole.state)
             if after.differs:
@@ -172,6 +179,13 @@ def needs_order(exam: Examination) -> Outcome | None:
     if exam.ways_with_memory() and not exam.ways_to_reset():
         broken = next(name for name in LEAKS if exam.failed(name))
         return skipped(f"outputs depend on what they must not know, see {broken}")
+    return None
+
+
+def needs_axes(exam: Examination) -> Outcome | None:
+    """Why nothing that is said by env or by time can be judged, if so."""
+    if exam.failed("axes_order"):
+        return skipped("time and batch are mixed, see axes_order")
     return None
 
 

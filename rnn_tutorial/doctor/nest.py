@@ -11,18 +11,19 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.distributions import Distribution
 
 Leaves = list[tuple[str, Any]]
 # Of several views of one parameter, the one that is compared, and the others.
 VIEWS = {"logits": {"probs"}, "scale_tril": {"covariance_matrix", "precision_matrix"}}
+EMPTY = (str, bytes, type, nn.Module, torch.dtype, torch.device, torch.Generator)
 NUMBERS = (int, float, bool, complex, np.generic)
 
 
 def leaves(nest: Any, path: str = "") -> Leaves:
     """The arrays of a nest with their paths, e.g. ("[0].mean", tensor); None has none."""
-    if nest is None or isinstance(nest, (str, bytes)):
+    if nest is None or isinstance(nest, EMPTY):
         return []
     if isinstance(nest, (Tensor, np.ndarray)):
         return [(path, nest)]
@@ -36,7 +37,7 @@ def children(nest: Any) -> list[tuple[str, Any]]:
     if isinstance(nest, Distribution):
         return [(f".{name}", value) for name, value in distribution_parts(nest).items()]
     if isinstance(nest, Mapping):
-        return [(f"[{key!r}]", value) for key, value in nest.items()]
+        return [(f"[{key!r}]", nest[key]) for key in _keys(nest)]
     if isinstance(nest, tuple) and hasattr(nest, "_fields"):
         return [(f".{key}", value) for key, value in zip(nest._fields, nest, strict=True)]
     if isinstance(nest, (tuple, list)):
@@ -44,7 +45,12 @@ def children(nest: Any) -> list[tuple[str, Any]]:
     if dataclasses.is_dataclass(nest):
         return [(f".{field.name}", getattr(nest, field.name)) for field in _fields(nest)]
     named = vars(nest) if hasattr(nest, "__dict__") else {}
-    return [(f".{key}", value) for key, value in named.items() if not callable(value)]
+    return [(f".{key}", named[key]) for key in sorted(named) if not callable(named[key])]
+
+
+def _keys(nest: Mapping[Any, Any]) -> list[Any]:
+    """The keys in an order that does not depend on who was put in first."""
+    return sorted(nest.keys(), key=repr)
 
 
 def _fields(nest: Any) -> tuple[dataclasses.Field, ...]:
@@ -62,7 +68,9 @@ def distribution_parts(distribution: Distribution) -> dict[str, Any]:
     for one, views in VIEWS.items():
         if one in names:
             names -= views
-    return {name: getattr(distribution, name) for name in sorted(names)}
+    if not names:
+        return {name: part for name, part in vars(distribution).items() if isinstance(part, Tensor)}
+    return {name: getattr(distribution, name, None) for name in sorted(names)}
 
 
 def map_leaves(function: Callable[[Any], Any], nest: Any) -> Any:
@@ -79,7 +87,7 @@ def zip_leaves(function: Callable[[Any, Any], Any], a: Any, b: Any) -> Any:
 
 
 def _rebuild(nest: Any, take: Callable[[], Any]) -> Any:
-    if nest is None or isinstance(nest, (str, bytes)):
+    if nest is None or isinstance(nest, EMPTY):
         return nest
     if isinstance(nest, (Tensor, np.ndarray)):
         return take()
@@ -92,7 +100,7 @@ def _rebuild(nest: Any, take: Callable[[], Any]) -> Any:
         return type(nest)([_rebuild(part, take) for part in nest])
     if isinstance(nest, MutableMapping):
         made = copy.copy(nest)
-        for key in list(nest.keys()):
+        for key in _keys(nest):
             made[key] = _rebuild(nest[key], take)
         return made
     if isinstance(nest, Distribution):

@@ -127,16 +127,10 @@ def _double_member(owner: Any, key: Any, value: Any) -> None:
 
 
 @contextmanager
-def nothing_lasting(subject: Any) -> Iterator[None]:
-    """Puts back generators, default dtype, modes, parameters and buffers when it ends."""
+def generators_kept() -> Iterator[None]:
+    """Puts the global generators and torch's default dtype back when it ends."""
     generators = torch.get_rng_state(), np.random.get_state(), random.getstate()  # noqa: NPY002
     dtype = torch.get_default_dtype()
-    roots = modules(subject)
-    modes = [(module, module.training) for root in roots for module in root.modules()]
-    values: list[tuple[Tensor, Tensor]] = []
-    for root in roots:
-        tensors = [*root.parameters(), *root.buffers()]
-        values += [(tensor, tensor.detach().clone()) for tensor in tensors]
     try:
         yield
     finally:
@@ -144,11 +138,25 @@ def nothing_lasting(subject: Any) -> Iterator[None]:
         torch.set_rng_state(generators[0])
         np.random.set_state(generators[1])  # noqa: NPY002
         random.setstate(generators[2])
+
+
+@contextmanager
+def subject_kept(subject: Any) -> Iterator[None]:
+    """Evaluation mode for a subject that cannot be copied; what it was is put back at the end."""
+    roots = modules(subject)
+    modes = [(module, module.training) for root in roots for module in root.modules()]
+    tensors = [tensor for root in roots for tensor in [*root.parameters(), *root.buffers()]]
+    values = [tensor.detach().clone() for tensor in tensors]
+    for root in roots:
+        root.eval()
+    try:
+        yield
+    finally:
         for module, training in modes:
             module.training = training
         with torch.no_grad():
-            for tensor, value in values:
-                if tensor.shape == value.shape and not torch.equal(tensor, value):
+            for tensor, value in zip(tensors, values, strict=True):
+                if not torch.equal(tensor, value):
                     tensor.copy_(value)
 
 

@@ -8,8 +8,8 @@ from torch import Tensor
 
 from rnn_tutorial.doctor.examination import Case, Examination, Outcome, failed, passed, skipped
 from rnn_tutorial.doctor.memory import flags
-from rnn_tutorial.doctor.nest import leaves
-from rnn_tutorial.doctor.probe import Difference, Probe
+from rnn_tutorial.doctor.nest import is_float, leaves, map_leaves
+from rnn_tutorial.doctor.probe import Difference, Probe, SubjectError
 
 OF_ALL = ("reset_clears", "reset_before_step", "reset_every_part")
 AT = 5  # the time of the reset
@@ -46,10 +46,26 @@ def reset_findings(exam: Examination) -> None:
     texts = (
         f"{ways}: after a reset as from initial_state: {worst[1]}",
         f"{ways}: nothing changes before t = {AT}, all is fresh from t = {AT} on",
-        f"{ways}: no tensor and no layer of the state survives",
+        f"{ways}: no tensor and no layer of the state survives{_nan_note(exam)}",
     )
     for name, text in zip(OF_ALL, texts, strict=True):
         exam.outcomes[name] = passed(text, worst[0])
+
+
+def _nan_note(exam: Examination) -> str:
+    """What is no fault as long as states are finite: a mask that multiplies keeps a NaN."""
+    probe = exam.probe
+    reset = flags(probe, [0], list(range(probe.N)))[:1]
+    for way in exam.ways_to_reset():
+        case = exam.case(way)
+        broken = map_leaves(lambda array: array * np.nan if is_float(array) else array, case.start)
+        try:
+            got = probe.run(way, case.obs[:1], broken, reset).outputs
+        except SubjectError:
+            continue
+        if got.isnan().any():
+            return "; a NaN in it would, for 0 * NaN is NaN: torch.where clears that as well"
+    return ""
 
 
 def _judge(case: Case, t: int) -> tuple[str, Difference]:

@@ -32,6 +32,7 @@ class Subject(Protocol):
         """T steps: obs (T, N, *obs), reset (T, N) -> the outputs and the state after the last."""
 
 
+Number = int | float  # the runtime checks take an int for no float
 Scale = float | str
 BITS = "bits"
 METHODS = ("initial_state", "step", "unroll")
@@ -55,8 +56,8 @@ class Observations:
 
     shape: tuple[int, ...]
     dtype: str = "float"
-    low: float | None = None
-    high: float | None = None
+    low: Number | None = None
+    high: Number | None = None
 
     @property
     def whole_numbers(self) -> bool:
@@ -90,7 +91,7 @@ def observations_of(
     subject: Any,
     shape: int | tuple[int, ...] | None = None,
     dtype: Any = None,
-    bounds: tuple[float, float] | None = None,
+    bounds: tuple[Number, Number] | None = None,
 ) -> Observations:
     """The observations a subject takes, from what is given and what the subject says of itself.
 
@@ -131,7 +132,7 @@ def _dtype_of(space: Any) -> Any:
     return None if kind == "f" else space.dtype
 
 
-def _bounds_of(space: Any) -> tuple[float, float] | None:
+def _bounds_of(space: Any) -> tuple[Number, Number] | None:
     """The bounds of a Box, Discrete, MultiDiscrete or MultiBinary space, where it has any."""
     if hasattr(space, "n") and hasattr(space, "start"):
         return int(space.start), int(space.start + space.n - 1)
