@@ -10,8 +10,11 @@ Needs scikit-learn (`pip install "rnn_tutorial[probes]"`).
 from typing import Any
 
 import numpy as np
+import torch
 from jaxtyping import Float, Shaped
 
+from rnn_tutorial.interventions import features
+from rnn_tutorial.policy import RNNPolicy
 from rnn_tutorial.rollout import Rollout
 
 Array = np.ndarray
@@ -26,6 +29,19 @@ def states(rollout: Rollout) -> Float[Array, "T N F"]:
     """
     parts = [part.transpose(0, 2, 1, 3) for part in rollout.state.values()]  # (T, N, layers, H)
     return np.concatenate([part.reshape(*part.shape[:2], -1) for part in parts], axis=-1)
+
+
+@torch.no_grad()
+def states_when_shown(policy: RNNPolicy, obs: Float[Array, "T N ..."]) -> Float[Array, "T N F"]:
+    """The states of a policy that is shown observations, whoever brought them about.
+
+    Laid out as by `states`; it starts from its initial state and is never reset.
+    """
+    state, rows = policy.initial_state(obs.shape[1]), []
+    for seen in torch.as_tensor(obs):
+        _, state = policy.step(seen, state)
+        rows.append(features(state).numpy())
+    return np.stack(rows)
 
 
 def flat_observations(rollout: Rollout) -> Float[Array, "T N D"]:

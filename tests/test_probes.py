@@ -17,6 +17,7 @@ from rnn_tutorial.probes import (
     make_probe,
     probe,
     states,
+    states_when_shown,
 )
 from rnn_tutorial.recurrent import take
 from rnn_tutorial.rollout import record
@@ -96,6 +97,8 @@ def test_states_are_laid_out_as_interventions_lay_them_out(cell):
     state = tuple(parts) if cell == "lstm" else parts[0]
     np.testing.assert_array_equal(states(rollout)[2], features(state))
     np.testing.assert_array_equal(states(rollout)[2, 1:2], features(take(state, [1])))
+    shown = states_when_shown(policy, rollout.observation)
+    np.testing.assert_allclose(shown, states(rollout), atol=1e-6)
 
 
 def test_the_goal_is_read_off_an_untrained_policy_only_while_it_is_seen_or_remembered():

@@ -70,15 +70,15 @@ def draw_fates(paths: Mapping[str, Sequence[Array]], goals: Array, rows: int = 2
         rows: of panels.
     """
     columns = -(-len(paths) // rows)
-    size = (2.45 * columns, 2.55 * rows)
+    size = (2.45 * columns, 2.0 * rows)
     fig, grid = figure(rows, columns, size=size, sharex=True, sharey=True, squeeze=False)
     for ax, (title, several) in zip(grid.flat, paths.items(), strict=False):
         set_plane(ax, 2.2)
+        ax.set_ylim(-0.8, 2.2)
         for goal, path in zip(goals, several, strict=True):
             draw_goal(ax, goal)
-            ax.lines[-1].set_markersize(9)
-            ax.plot(*path.T, color=OBSERVATION, lw=1.2, alpha=0.8)
-            ax.plot(*path[-1], "o", color=OBSERVATION, ms=4)
+            ax.plot(*path.T, color=OBSERVATION, lw=1.2)
+            ax.plot(*path[-1], "o", color=OBSERVATION, ms=5, zorder=6)
         ax.set_title(title, fontsize=10)
         ax.label_outer()
     return fig
@@ -95,16 +95,21 @@ def draw_scores(
         label: of the vertical axis.
         room: for the names, as a share of the time.
     """
-    ends = []
+    names = []
     for name, (values, colour, style) in lines.items():
         ax.plot(values, color=colour, ls=style)
-        ends.append((float(values[-1]), name, colour))
-    low, high = ax.get_ylim()
-    place, steps = -np.inf, len(next(iter(lines.values()))[0])
-    for value, name, colour in sorted(ends):
-        place = max(value, place + 0.075 * (high - low))  # names do not cover each other
-        ax.text(steps - 0.5, place, name, color=colour, fontsize=9, va="center")
+        names.append((float(values[-1]), name, colour))
+    names.sort()
+    (low, high), steps = ax.get_ylim(), len(next(iter(lines.values()))[0])
+    gap = 0.08 * (high - low)
+    places: list[float] = []
+    for value, _, _ in reversed(names):  # from above, so that no name covers another
+        places.append(min(value, places[-1] - gap if places else high - gap / 2))
+    lift = max(0.0, low + gap / 2 - places[-1])
+    for (_, name, colour), place in zip(names, reversed(places), strict=True):
+        ax.text(steps, place + lift, name, color=colour, fontsize=9, va="center")
     ax.set(xlabel="time (steps)", ylabel=label, xlim=(0, (1 + room) * steps), ylim=(low, high))
+    ax.set_xticks(range(0, steps, 5 if steps <= 40 else 10))
 
 
 def draw_ways(ax: Axes, ways: Array, colours: Array, label: str) -> None:
@@ -138,7 +143,9 @@ def draw_visits(maps: Mapping[str, Array], goal: Array | None = None, reach: flo
     return fig
 
 
-def draw_delays(table: Any, column: str, label: str, log: bool = False) -> Figure:
+def draw_delays(
+    table: Any, column: str, label: str, log: bool = False, blind: float | None = None
+) -> Figure:
     """A measure against the delay: a panel for each cell, a line style for each BPTT length.
 
     Args:
@@ -146,6 +153,7 @@ def draw_delays(table: Any, column: str, label: str, log: bool = False) -> Figur
         column: the measure. Every seed is a thin line, the median a bold one.
         label: of the vertical axis.
         log: whether that axis is logarithmic.
+        blind: what can be had without any memory, drawn as a dashed line.
     """
     cells = {"rnn": "vanilla RNN", "gru": "GRU", "lstm": "LSTM"}
     fig, axes = figure(1, 3, size=(9.6, 3.4), sharex=True, sharey=True)
@@ -160,12 +168,17 @@ def draw_delays(table: Any, column: str, label: str, log: bool = False) -> Figur
             ax.plot(places, wide.median(axis=1), style, color=colour, lw=2.4)
         ax.set(title=title, xlabel="delay (steps)")
         ax.set_xticks(places, wide.index)
+        if blind is not None:
+            ax.axhline(blind, color=BOUNDARY, ls="--", lw=1)
+            ax.text(5, blind - 0.02, "blind", color=BOUNDARY, fontsize=9, ha="right", va="top")
     axes[0].set_ylabel(label)
     if log:
         axes[0].set_yscale("log")
+    else:
+        axes[0].set_ylim(0, 1.02)
     handles = [
         Line2D([], [], color=colour, ls=style, lw=2.4, label=f"L = {length}")
         for length, style in zip(lengths, STYLES, strict=False)
     ]
-    axes[-1].legend(handles=handles, frameon=False, fontsize=9, loc="lower left")
+    axes[0].legend(handles=handles, frameon=False, fontsize=9, loc="best")
     return fig
