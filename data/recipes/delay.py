@@ -7,7 +7,8 @@ longest delay open, the others any one that is open. Training ends after 150 rol
 or when the longest of all is passed. In the steps of a delay the action moves nothing, and they
 are left out of the loss, as the buffer leaves out a step that an env spends on resetting.
 
-Each policy then acts in 256 new episodes at each delay, by the mean of its distribution.
+Each policy then acts in 256 new episodes at each delay, by the mean of its distribution. Two of
+them are kept: GRU and vanilla RNN, trained over whole episodes, seed 0.
 """
 
 from dataclasses import replace
@@ -21,6 +22,7 @@ from joblib import Parallel, delayed
 
 import rnn_tutorial  # noqa: F401  (registers the envs)
 from recipes import Recipe
+from rnn_tutorial.checkpoint import save_checkpoint
 from rnn_tutorial.collect import begin, collect
 from rnn_tutorial.gradients import action_gradients
 from rnn_tutorial.policy import RNNPolicy
@@ -32,7 +34,9 @@ DELAYS = (0, 10, 25, 50, 100, 200)
 CELLS = ("rnn", "gru", "lstm")
 BPTT_LENGTHS = (10, 50, None)  # None: the whole episode
 SEEDS = range(10)
-ITERATIONS, ENVS, HIDDEN, HORIZON = 150, 64, 32, 30
+ITERATIONS, ENVS, HORIZON = 150, 64, 30
+SETTINGS = Settings(minibatches=2, learning_rate=5e-3)
+POLICY: dict[str, Any] = {"hidden_size": 32, "num_layers": 1, "encoder": "none"}
 GOOD = -8.0  # the mean return that opens the next delay
 NEAR = 0.3  # the last distance to the goal that counts as success
 
@@ -47,15 +51,14 @@ def learn(cell: str, bptt: int | None, seed: int) -> tuple[RNNPolicy, dict[str, 
     envs = [make_env(delay, ENVS) for delay in DELAYS]
     spaces = envs[0].single_observation_space, envs[0].single_action_space
     torch.manual_seed(seed)
-    policy = RNNPolicy(*spaces, cell, HIDDEN, num_layers=1, encoder="none")
-    settings = Settings()
-    optimiser = torch.optim.Adam(policy.parameters(), lr=settings.learning_rate, eps=1e-5)
+    policy = RNNPolicy(*spaces, cell, **POLICY)
+    optimiser = torch.optim.Adam(policy.parameters(), lr=SETTINGS.learning_rate, eps=1e-5)
     longest, passed, rollouts = 0, -1, 0
     while passed < DELAYS[-1] and rollouts < ITERATIONS:
         level = longest if rng.random() < 0.5 else int(rng.integers(longest + 1))
         delay = DELAYS[level]
         steps = delay + HORIZON
-        cut = replace(settings, rollout_length=steps, bptt_length=min(bptt or steps, steps))
+        cut = replace(SETTINGS, rollout_length=steps, bptt_length=min(bptt or steps, steps))
         start = begin(policy, envs[level], seed=1_000_000 * (seed + 1) + ENVS * rollouts)
         buffer, _, returns = collect(policy, envs[level], start, cut, generator)
         buffer["valid"][:delay] = False
@@ -103,6 +106,17 @@ def make(folder: Path) -> None:
     table = pd.DataFrame(rows).sort_values(["cell", "bptt", "seed", "delay"], key=in_order)
     table.to_csv(folder / "delay.csv", index=False, float_format="%.5g")
 
+    for cell in ("gru", "rnn"):
+        keep(cell, folder / f"delay_{cell}.safetensors")
+
+
+def keep(cell: str, path: Path) -> None:
+    """The policy of seed 0, trained over whole episodes."""
+    policy, course = learn(cell, None, 0)
+    note = {"policy_settings": {"cell": cell, **POLICY}, **course}
+    optimiser = torch.optim.Adam(policy.parameters())
+    save_checkpoint(path, policy, optimiser, torch.Generator(), note)
+
 
 def in_order(column: Any) -> Any:
     return column.map(str).str.zfill(5)
@@ -111,7 +125,7 @@ def in_order(column: Any) -> Any:
 RECIPES = [
     Recipe(
         "delay",
-        ["delay.csv"],
+        ["delay.csv", "delay_gru.safetensors", "delay_rnn.safetensors"],
         list(SEEDS),
         "success against the delay between cue and movement, for three cells and BPTT lengths",
         make,
