@@ -71,9 +71,11 @@ class CueReached(StaggeredCue):
         self._elapsed[self._reached] = self.horizon
 
 
-WHOLE = Settings(iterations=60)
-CUT = Settings(iterations=60, rollout_length=40, bptt_length=15)
-FRESH = Settings(iterations=60, rollout_length=40, bptt_length=15, initial_state="recompute")
+WHOLE = Settings(iterations=32, learning_rate=1e-2)
+CUT = Settings(iterations=32, learning_rate=1e-2, rollout_length=40, bptt_length=15)
+FRESH = Settings(
+    iterations=32, learning_rate=1e-2, rollout_length=40, bptt_length=15, initial_state="recompute"
+)
 CUE = Task(
     "cue",
     "rollouts of 30 steps are whole episodes: each starts with a reset, none has one inside",
