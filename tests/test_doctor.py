@@ -13,8 +13,6 @@ from doctor_sick import (
     Hoards,
     LateInUnroll,
     MemberBuffer,
-    OnlyFirstReset,
-    ReshapedOut,
     RoundedInUnroll,
     ZeroedInStep,
 )
@@ -55,13 +53,13 @@ def test_a_sick_foreign_agent_fails_the_check_that_names_its_bug(make):
         assert report.failed == (SICK[make],), report
 
 
-@pytest.mark.parametrize("make", [ZeroedInStep, LateInUnroll, OnlyFirstReset, ReshapedOut])
+@pytest.mark.parametrize("make", [ZeroedInStep, LateInUnroll])
 def test_a_sick_agent_s_verdict_does_not_depend_on_the_seed(make):
     verdicts = {examined(make, seed=seed, weights=seed).failed for seed in range(SEEDS)}
     assert len(verdicts) == 1
 
 
-@pytest.mark.parametrize("name", ["chaotic", "attention", "half", "numpy"])
+@pytest.mark.parametrize("name", ["chaotic", "half"])
 def test_a_healthy_agent_s_verdict_does_not_depend_on_the_seed(name):
     make, shape = HEALTHY[name]
     for seed in range(SEEDS):

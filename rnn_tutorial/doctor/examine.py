@@ -1,29 +1,21 @@
 """The examination: every check in turn, whatever the subject does meanwhile."""
 
-import copy
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-import torch
-from torch import Tensor
-
-from rnn_tutorial.doctor import form, gradients, leaks, memory, memory_guard, resets
+from rnn_tutorial.doctor import form, gradients, leaks, memory, memory_guard, resets, runs
 from rnn_tutorial.doctor.advice import ADVICE
 from rnn_tutorial.doctor.examination import Examination, Outcome, failed, skipped
-from rnn_tutorial.doctor.nest import is_float, leaves
+from rnn_tutorial.doctor.precision import first_probe, in_double
 from rnn_tutorial.doctor.preparation import (
     bytes_held,
     copy_of,
     generators_kept,
-    members,
-    modules,
     seed_all,
     subject_kept,
-    to_double,
     wake_zeros,
 )
-from rnn_tutorial.doctor.probe import Probe, SubjectError
+from rnn_tutorial.doctor.probe import SubjectError
 from rnn_tutorial.doctor.report import FAILED, Finding, Report
 from rnn_tutorial.doctor.subject import Number, Observations, missing_methods, observations_of
 
@@ -122,16 +114,16 @@ def _all_checks(
     subject: Any, copied: bool, spec: Observations, seed: int, limit: int
 ) -> dict[str, Outcome]:
     try:
-        first = _probe(subject, spec, seed, limit)
+        first = first_probe(subject, spec, seed, limit)
     except SubjectError as error:
         return _none_but_runs(failed(str(error)))
     exam = Examination(first, first)
-    exam.outcomes["runs"] = _attempt(exam, form.runs)
+    exam.outcomes["runs"] = _attempt(exam, runs.runs)
     if exam.failed("runs"):
         return {**_none_but_runs(exam.outcomes["runs"]), **exam.outcomes}
     exam.outcomes["state_form"] = _attempt(exam, form.state_form)
     if copied:
-        exam.probe = _in_double(first, seed) or first
+        exam.probe = in_double(first) or first
     for names, check, gates in CHECKS:
         stop = next((reason for gate in gates if (reason := gate(exam))), None)
         if stop is not None:
@@ -152,88 +144,6 @@ def _attempt(exam: Examination, check: Callable[[Examination], Any]) -> Any:
     except Exception as error:
         text = f"could not be judged: {type(error).__name__}: {' '.join(str(error).split())[:200]}"
         return skipped(text) if exam.failed("state_form") else failed(text)
-
-
-def _probe(subject: Any, spec: Observations, seed: int, limit: int) -> Probe:
-    """A probe in the subject's own kind of arrays, dtype and device."""
-    dtype, device, use_torch = torch.float32, torch.device("cpu"), True
-    trial = Probe(subject, spec, seed, dtype, device, use_torch, limit)
-    arrays = [array for _, array in leaves(trial.call("initial_state", trial.N))]
-    weights = [p for root in modules(subject) for p in [*root.parameters(), *root.buffers()]]
-    known = [a for a in [*weights, *arrays] if isinstance(a, Tensor)]
-    if known:
-        device = known[0].device
-        floats = [a.dtype for a in known if a.is_floating_point()]
-        dtype = floats[0] if floats else dtype
-    elif arrays or not modules(subject):
-        plain = [a for _, _, a in members(subject) if isinstance(a, (Tensor, np.ndarray))]
-        use_torch = not any(isinstance(a, np.ndarray) for a in arrays) and any(
-            isinstance(a, Tensor) for a in plain
-        )
-        floats = [a.dtype for a in [*arrays, *plain] if is_float(a)]
-        if floats:
-            dtype = getattr(torch, str(floats[0]).removeprefix("torch."))
-    if spec.dtype != "float" and not spec.whole_numbers:
-        dtype = getattr(torch, spec.dtype)
-    made = Probe(subject, spec, seed, dtype, device, use_torch, limit)
-    if not known and not arrays:
-        made.use_torch = _takes_torch(made)
-    return made
-
-
-def _takes_torch(probe: Probe) -> bool:
-    """With nothing in the state to go by: whether `step` takes tensors."""
-    obs = probe.draw(1, probe.N)[0]
-    for use_torch in (True, False):
-        probe.use_torch = use_torch
-        try:
-            output, _ = probe.call(
-                "step", probe.array(obs), probe.initial(probe.N), probe.flags(obs[..., 0] > 9e9)
-            )
-        except SubjectError:
-            continue
-        return use_torch and any(isinstance(array, Tensor) for _, array in leaves(output))
-    return True
-
-
-def _in_double(first: Probe, seed: int) -> Probe | None:
-    """The probe over a float64 copy, if that computes the same thing in float64 throughout."""
-    if first.dtype == torch.float64:
-        return None
-    made = to_double(first.subject)
-    if made is None:
-        return None
-    probe = copy.copy(first)
-    probe.subject, probe.dtype, probe.eps = made, torch.float64, 2.0**-52
-    probe.response = None
-    before = torch.get_default_dtype()
-    try:
-        torch.set_default_dtype(torch.float64)
-        if _computes_in_double(probe) and _agrees(first, probe) and probe.calibrate():
-            return probe
-    except Exception:
-        pass
-    torch.set_default_dtype(before)
-    return None
-
-
-def _computes_in_double(probe: Probe) -> bool:
-    obs = probe.draw(2, probe.N)
-    flags = probe.flags(np.zeros((2, probe.N), dtype=bool))
-    by_step = probe.call("step", probe.array(obs[0]), probe.initial(probe.N), flags[0])
-    by_unroll = probe.call("unroll", probe.array(obs), probe.initial(probe.N), flags)
-    arrays = [array for _, array in leaves((by_step, by_unroll)) if is_float(array)]
-    return all(str(array.dtype).removeprefix("torch.") == "float64" for array in arrays)
-
-
-def _agrees(first: Probe, double: Probe) -> bool:
-    obs = first.draw(3, first.N)
-    for way in ("step", "unroll"):
-        a, b = first.run(way, obs).outputs, double.run(way, obs).outputs
-        size = a.abs().nan_to_num(0.0, 0.0, 0.0).mean() + 1e-30
-        if (a - b).abs().nan_to_num(0.0, 0.0, 0.0).mean() > 1e-2 * size:
-            return False
-    return True
 
 
 def _resets_at_many_times(exam: Examination) -> Outcome | None:

@@ -171,7 +171,7 @@ def gradient_stops_at_reset(exam: Examination) -> Outcome:
                     if i < times and i >= t:
                         continue
                     largest = float(gradient.abs().max()) if gradient.numel() else 0.0
-                    if largest > probe.eps:
+                    if largest > probe.ruler.eps:
                         to = f"the observation at t = {i}" if i < times else "the first state"
                         return failed(
                             f"{way}, a reset of env {env} at t = {t}: the output at t = {later} "

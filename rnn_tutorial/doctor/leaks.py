@@ -6,10 +6,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from rnn_tutorial.doctor.comparison import Difference
 from rnn_tutorial.doctor.examination import Examination, Outcome, failed, passed
-from rnn_tutorial.doctor.form import SWAPPED
 from rnn_tutorial.doctor.memory import flags
-from rnn_tutorial.doctor.probe import WAYS, WILD, Difference, Probe
+from rnn_tutorial.doctor.probe import WAYS, WILD, Probe
+from rnn_tutorial.doctor.runs import SWAPPED
+from rnn_tutorial.doctor.states import mix_envs
 
 
 def influence(exam: Examination, t: int, n: int) -> tuple[Tensor, Difference]:
@@ -146,7 +148,7 @@ def no_env_leak(exam: Examination) -> Outcome:
                 worst = max(worst, difference.as_key())
             if exam.memoryless:
                 continue
-            start = probe.mix_envs(case.start, probe.warm(probe.N), [env])
+            start = mix_envs(probe, case.start, probe.warm(probe.N), [env])
             got = probe.run(way, case.obs, start).outputs
             difference = probe.compare(got[:, others], base[:, others], envs=others)
             if difference.differs:

@@ -5,8 +5,10 @@ from typing import Any
 import numpy as np
 import torch
 
+from rnn_tutorial.doctor.calibration import calibrate
+from rnn_tutorial.doctor.comparison import Difference
 from rnn_tutorial.doctor.examination import Examination, Outcome, failed, passed, skipped
-from rnn_tutorial.doctor.probe import WAYS, Difference, Probe, SubjectError
+from rnn_tutorial.doctor.probe import WAYS, Probe, SubjectError
 from rnn_tutorial.doctor.subject import BITS, Scale
 
 SCALES: tuple[Scale, ...] = (1.0, 10.0, 0.1, BITS, 100.0, 0.01)  # of observations, tried in turn
@@ -30,7 +32,7 @@ def memory_carried(exam: Examination) -> Outcome:
     exam.remembers = {way: found.differs for way, found in best.items()}
     most = max(scales, key=lambda scale: scales[scale])
     probe.scale = most if scales[most] > 1 else 1.0
-    probe.calibrate()
+    calibrate(probe)
     without = [way for way, found in best.items() if not found.differs]
     if without:
         cause = "" if len(without) == 2 else f"Amnesia in {without[0]}: its state is not used."

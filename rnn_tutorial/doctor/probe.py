@@ -1,6 +1,5 @@
 """The instrument: runs a subject on made-up observations and turns what comes back into numbers."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,23 +8,17 @@ import torch
 from torch import Tensor
 
 from rnn_tutorial.doctor import memory_guard
+from rnn_tutorial.doctor.comparison import EPS, Difference, Ruler
 from rnn_tutorial.doctor.nest import (
     clone,
-    is_float,
     leaves,
-    map_leaves,
     numbers,
     size_in_bytes,
-    zip_leaves,
 )
 from rnn_tutorial.doctor.preparation import seed_all
 from rnn_tutorial.doctor.subject import Observations, Scale, torch_dtype
 
 WAYS = ("step", "unroll")
-EPS = {"torch.float64": 2.0**-52, "torch.float32": 2.0**-23, "torch.float16": 2.0**-10}
-EPS |= {"torch.bfloat16": 2.0**-7}
-ROUNDINGS = 16  # how many times eps one step may be off; over time they add up like a random walk
-NEVER = 1e300
 WILD = 1e3  # what an uninitialised buffer may hold
 
 
@@ -44,28 +37,6 @@ class Run:
 
     outputs: Tensor
     state: Any
-
-
-@dataclass(frozen=True)
-class Difference:
-    """How two outputs (T, N, K) differ.
-
-    Attributes:
-        excess: the largest difference in tolerances; at most 1 counts as equal.
-        text: where it is and how large, in words.
-        places: (T, N), where it is more than one tolerance.
-    """
-
-    excess: float
-    text: str
-    places: Tensor
-
-    @property
-    def differs(self) -> bool:
-        return self.excess > 1
-
-    def as_key(self) -> tuple[float, str]:
-        return self.excess, self.text
 
 
 class Probe:
@@ -99,12 +70,11 @@ class Probe:
         self.memory_limit, self.memory_before = memory_limit, memory_guard.resident()
         self.rng = np.random.default_rng(seed)
         self.scale: Scale = 1.0
-        self.eps = EPS[str(dtype)]
         self.layout: list[tuple[str, bool, slice]] = []  # path, used, columns
         self.kept: Tensor | None = None  # columns compared; None means all
-        self.response: Tensor | None = None  # (K,), change per relative change of the input
         self.batch_axes: dict[str, int | None] = {}
         self.T, self.N = self._sizes()
+        self.ruler = Ruler(EPS[str(dtype)], self.T)
 
     def _sizes(self) -> tuple[int, int]:
         """T and N that are no size of the observation, so that a wrong axis cannot fit."""
@@ -153,32 +123,36 @@ class Probe:
 
     def call(self, method: str, *arguments: Any, grad: bool = False) -> Any:
         """Calls the subject; whatever goes wrong is a SubjectError that names the call."""
-        where = f"{method}({', '.join(map(_describe, arguments))})"
         try:
             with torch.set_grad_enabled(grad):
                 result = getattr(self.subject, method)(*arguments)
         except MemoryError as error:
-            raise SubjectError(f"{where} asked for too much memory: {error}") from None
+            raise SubjectError(
+                f"{_where(method, arguments)} asked for too much memory: {error}"
+            ) from None
         except (Exception, SystemExit) as error:
             text = " ".join(str(error).split())[:300]
             if "can't allocate memory" in text or "not enough memory" in text:
                 text = f"more than {self.memory_limit / 2**30:.3g} GiB asked for: {text}"
+            where = _where(method, arguments)
             raise SubjectError(f"{where} raised {type(error).__name__}: {text}") from error
-        self._weigh(result, where)
+        self._weigh(result, method, arguments)
         if method == "initial_state":
             return result
         if not isinstance(result, (tuple, list)) or len(result) != 2:
             got = type(result).__name__
             got += f" of {len(result)}" if isinstance(result, (tuple, list)) else ""
+            where = _where(method, arguments)
             raise SubjectError(f"{where} returned a {got}, expected a pair (output, state)")
         return result
 
-    def _weigh(self, result: Any, where: str) -> None:
+    def _weigh(self, result: Any, method: str, arguments: tuple[Any, ...]) -> None:
         size = size_in_bytes(result)
         if size > self.memory_limit:
-            raise SubjectError(f"{where} returned {size / 2**30:.3g} GiB")
+            raise SubjectError(f"{_where(method, arguments)} returned {size / 2**30:.3g} GiB")
         grown = memory_guard.resident() - self.memory_before
         if grown > self.memory_limit:
+            where = _where(method, arguments)
             raise SubjectError(f"after {where} the process holds {grown / 2**30:.3g} GiB more")
 
     def run(
@@ -247,27 +221,6 @@ class Probe:
 
     # Comparing.
 
-    def tolerance(self, a: Tensor, b: Tensor, bare: bool = False) -> Tensor:
-        """What rounding may make of equal outputs (T, N, K): eps * 16 sqrt(T) * size.
-
-        The size is that of the numbers, and of their response to a small change of the input: a
-        policy that magnifies differences magnifies roundings too.
-
-        Args:
-            a: outputs.
-            b: the same outputs, computed in another way.
-            bare: for the same operations on the same numbers, bitwise equal unless a device is
-                free in its order of summing.
-        """
-        size = torch.maximum(a.abs(), b.abs())
-        size = torch.where(size.isfinite(), size, 0.0)
-        if bare:
-            return 4 * self.eps * size + 1e-300
-        typical = size.flatten(0, -2).median(dim=0).values if size.numel() else size.new_zeros(())
-        response = 0.0 if self.response is None else self.response
-        growth = ROUNDINGS * max(self.T, a.shape[0]) ** 0.5
-        return self.eps * growth * (size + typical + response) + 1e-300
-
     def compare(
         self,
         a: Tensor,
@@ -275,40 +228,10 @@ class Probe:
         start: int = 0,
         envs: Any = None,
         bare: bool = False,
-        slack: float = 1,
+        slack: float = 1.0,
     ) -> Difference:
-        """The largest difference of two outputs (T, N, K), in tolerances.
-
-        Args:
-            a: outputs.
-            b: outputs.
-            start: time of the first row, for the evidence.
-            envs: indices of the columns, for the evidence; None counts from 0.
-            bare: see `tolerance`.
-            slack: how many times larger the numbers were that may have left roundings behind.
-        """
-        places = torch.zeros(a.shape[:2], dtype=torch.bool)
-        if not a.numel():
-            return Difference(0.0, "nothing to compare", places)
-        same = (a == b) | (a.isnan() & b.isnan())
-        gap = torch.where(same, 0.0, (a - b).abs())
-        gap = torch.where(gap.isfinite(), gap, NEVER)
-        excess = gap / (slack * self.tolerance(a, b, bare))
-        excess = torch.where(same, 0.0, excess)
-        places = (excess > 1).any(dim=-1)
-        largest = float(excess.max())
-        t, n, k = np.unravel_index(int(excess.argmax()), excess.shape)
-        name = self.column_names()[int(k)]
-        env = int(n) if envs is None else int(envs[int(n)])
-        if largest <= 1:
-            return Difference(largest, f"largest difference {float(gap.max()):.1e}", places)
-        first_t, first_n = (int(i) for i in places.nonzero()[0])
-        first_env = first_n if envs is None else int(envs[first_n])
-        text = (
-            f"largest difference {float(gap[t, n, k]):.2g} in {name} at t = {int(t) + start}, "
-            f"env {env} ({largest:.1e} tolerances), first at t = {first_t + start}, env {first_env}"
-        )
-        return Difference(largest, text, places)
+        """The largest difference of two outputs (T, N, K), in tolerances; see `Ruler.compare`."""
+        return self.ruler.compare(a, b, self.column_names(), start, envs, bare, slack)
 
     def same_state(self, way: str, a: Any, b: Any, steps: int = 4) -> Difference:
         """Whether two states mean the same: equal numbers, or equal outputs from there on."""
@@ -329,86 +252,14 @@ class Probe:
                 return int(array.shape[axis])
         return self.N
 
-    # States put together of two.
-
-    def mix(self, a: Any, b: Any, choose: Callable[[str, tuple[int, ...]], np.ndarray]) -> Any:
-        """State `a` with the numbers of state `b` wherever `choose(path, shape)` is true."""
-        paths = iter(leaves(a))
-
-        def pick(left: Any, right: Any) -> Any:
-            path, array = next(paths)
-            mask = choose(path, tuple(array.shape))
-            if isinstance(left, Tensor):
-                return torch.where(torch.as_tensor(mask, device=left.device), right, left)
-            return np.where(mask, right, left)
-
-        return zip_leaves(pick, clone(a), clone(b))
-
-    def mix_envs(self, a: Any, b: Any, envs: list[int]) -> Any:
-        """State `a`, for the given envs that of state `b`."""
-
-        def choose(path: str, shape: tuple[int, ...]) -> np.ndarray:
-            mask = np.zeros(shape, dtype=bool)
-            axis = self.batch_axes.get(path)
-            if axis is not None:
-                np.moveaxis(mask, axis, 0)[envs] = True
-            return mask
-
-        return self.mix(a, b, choose)
-
-    def calibrate(self) -> bool:
-        """Measures how outputs respond to small changes of every observation and every state.
-
-        Roundings are such changes; what the policy makes of them bounds how far two computations
-        of one thing may come apart.
-
-        Returns:
-            Whether it responds smoothly, i.e. whether the subject really computes in this dtype:
-            a change twice as large has twice the effect unless something inside rounds it away.
-        """
-        self.response = None
-        delta = self.eps**0.5
-        responses, smooth = [], True
-        for _ in range(2):
-            obs, state = self.draw(self.T, self.N), self.warm(self.N)
-            seed = int(self.rng.integers(2**31))
-            base, once, twice = (
-                self._nudged(obs, state, size * delta, seed) for size in (0.0, 1.0, 2.0)
-            )
-            change = (once - base).abs().nan_to_num(0.0, 0.0, 0.0)
-            responses.append(change.flatten(0, 1).max(dim=0).values / delta)
-            bend = (twice - 2 * once + base).abs().nan_to_num(0.0, 0.0, 0.0)
-            rounding = 1e3 * self.eps * base.abs().nan_to_num(0.0, 0.0, 0.0).max()
-            smooth &= bool(bend.mean() <= 0.05 * change.mean() + rounding)
-        self.response = torch.stack(responses).max(dim=0).values
-        return smooth
-
-    def _nudged(self, obs: np.ndarray, state: Any, size: float, seed: int) -> Tensor:
-        """Outputs by `step`, observations and state changed by a relative `size` at each step."""
-        rng = np.random.default_rng(seed)
-
-        def nudge(array: Any) -> Any:
-            if not is_float(array) or not array.nbytes:
-                return array
-            values = numbers(array)
-            typical = float((values.nan_to_num(0.0, 0.0, 0.0) ** 2).mean()) ** 0.5
-            signs = torch.as_tensor(rng.choice([-1.0, 1.0], values.shape))
-            moved = values + size * signs * (values.abs() + typical)
-            if isinstance(array, Tensor):
-                return moved.to(array.device, array.dtype)
-            return moved.numpy().astype(array.dtype)
-
-        rows = []
-        for row in obs:
-            row = row if self.spec.whole_numbers else nudge(row)
-            run = self.run("step", row[None], map_leaves(nudge, state))
-            rows.append(run.outputs)
-            state = run.state
-        return torch.cat(rows)
-
     def reseed(self) -> None:
         """Sets the global generators to where they stood at the start of the examination."""
         seed_all(self.seed)
+
+
+def _where(method: str, arguments: tuple[Any, ...]) -> str:
+    """A call in words: the method, and the form of its arguments."""
+    return f"{method}({', '.join(map(_describe, arguments))})"
 
 
 def _describe(argument: Any) -> str:

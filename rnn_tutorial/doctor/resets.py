@@ -1,20 +1,18 @@
 """Checks of the reset: what is cleared, when, in which part of the state, and for which envs."""
 
-from typing import Any
-
 import numpy as np
 import torch
 from torch import Tensor
 
+from rnn_tutorial.doctor.comparison import Difference
 from rnn_tutorial.doctor.examination import Case, Examination, Outcome, failed, passed, skipped
 from rnn_tutorial.doctor.memory import flags
-from rnn_tutorial.doctor.nest import is_float, leaves, map_leaves
-from rnn_tutorial.doctor.probe import Difference, Probe, SubjectError
+from rnn_tutorial.doctor.nest import is_float, map_leaves
+from rnn_tutorial.doctor.probe import SubjectError
+from rnn_tutorial.doctor.states import state_parts, with_part
 
 OF_ALL = ("reset_clears", "reset_before_step", "reset_every_part")
 AT = 5  # the time of the reset
-SMALL = 8  # an axis of the state up to this size is taken for the layers
-MOST_PARTS = 16
 
 EARLY, LATE, TWICE = "early", "late", "twice"
 NOTHING, SOMETHING, ELSEWHERE = "nothing", "something", "elsewhere"
@@ -39,7 +37,11 @@ def reset_findings(exam: Examination) -> None:
             exam.outcomes |= {
                 "reset_clears": skipped("a part is not cleared, see reset_every_part"),
                 "reset_before_step": passed(f"{way}: cleared before the step at t = {AT}"),
-                "reset_every_part": failed(f"{way}: {survivors}"),
+                "reset_every_part": failed(
+                    f"{way}: {_names([name for name, _ in survivors])} not cleared: "
+                    f"{survivors[0][1].text}",
+                    survivors[0][1].excess,
+                ),
             }
             return
     ways = " and ".join(exam.ways_to_reset())
@@ -158,50 +160,8 @@ def _blame(exam: Examination, case: Case, t: int, kind: str, difference: Differe
     }
 
 
-def state_parts(probe: Probe, state: Any) -> dict[str, tuple[str, tuple[Any, ...]]]:
-    """Name of a part of the state -> path of its leaf and the index of the part in it.
-
-    A leaf with an axis of layers (a small one beside batch and features) is taken apart along it,
-    a plain (N, features) leaf in two halves, which finds hidden | cell side by side.
-    """
-    parts: dict[str, tuple[str, tuple[Any, ...]]] = {}
-    for path, array in leaves(state):
-        batch, shape = probe.batch_axes.get(path), tuple(array.shape)
-        if batch is None or 0 in shape:
-            continue
-        rest = [axis for axis in range(len(shape)) if axis != batch]
-        layers = [axis for axis in rest if 1 < shape[axis] <= SMALL] if len(rest) > 1 else []
-        if layers:
-            axis = layers[0]
-            for i in range(shape[axis]):
-                parts[f"state{path}, layer {i}"] = path, _index(axis, slice(i, i + 1))
-        elif rest and shape[rest[-1]] > 1:
-            axis, half = rest[-1], shape[rest[-1]] // 2
-            parts[f"state{path}, first half"] = path, _index(axis, slice(0, half))
-            parts[f"state{path}, second half"] = path, _index(axis, slice(half, None))
-        else:
-            parts[f"state{path}"] = path, (Ellipsis,)
-    return dict(list(parts.items())[:MOST_PARTS])
-
-
-def _index(axis: int, piece: slice) -> tuple[Any, ...]:
-    return (*[slice(None)] * axis, piece)
-
-
-def _with_part(probe: Probe, a: Any, b: Any, part: tuple[str, tuple[Any, ...]]) -> Any:
-    """State `a`, one part of it from state `b`."""
-
-    def choose(path: str, shape: tuple[int, ...]) -> np.ndarray:
-        mask = np.zeros(shape, dtype=bool)
-        if path == part[0]:
-            mask[part[1]] = True
-        return mask
-
-    return probe.mix(a, b, choose)
-
-
-def _surviving_parts(case: Case) -> str:
-    """The parts of the state that a reset at t = 0 does not clear, in words; "" for none."""
+def _surviving_parts(case: Case) -> list[tuple[str, Difference]]:
+    """The parts of the state that a reset at t = 0 does not clear, with what they change."""
     probe = case.probe
     obs = case.obs[:3]
     fresh = probe.initial(probe.N)
@@ -209,13 +169,11 @@ def _surviving_parts(case: Case) -> str:
     want = probe.run(case.way, obs, fresh, reset).outputs
     found = []
     for name, part in state_parts(probe, fresh).items():
-        state = _with_part(probe, fresh, case.start, part)
+        state = with_part(fresh, case.start, part)
         difference = probe.compare(probe.run(case.way, obs, state, reset).outputs, want)
         if difference.differs:
             found.append((name, difference))
-    if not found:
-        return ""
-    return f"{_names([name for name, _ in found])} not cleared: {found[0][1].text}"
+    return found
 
 
 def _part_kept(case: Case, t: int) -> str:
@@ -230,31 +188,13 @@ def _part_kept(case: Case, t: int) -> str:
     for name, group in groups.items():
         kept, cleared = new, old
         for part in group:
-            kept = _with_part(probe, kept, old, part)
-            cleared = _with_part(probe, cleared, new, part)
+            kept = with_part(kept, old, part)
+            cleared = with_part(cleared, new, part)
         for state, text in ((kept, f"{name} is not cleared"), (cleared, f"only {name} is cleared")):
             if not probe.compare(probe.run(case.way, case.obs[t:], state).outputs, got).differs:
                 return text
-    return _surviving_of_several(case, t, got, old, new, parts)
-
-
-def _surviving_of_several(
-    case: Case, t: int, got: Tensor, old: Any, new: Any, parts: dict[str, Any]
-) -> str:
-    """Some of the state is as before the reset and some is not, in no simple pattern."""
-    if t:
-        return ""
-    probe = case.probe
-    reset = flags(probe, [0], list(range(probe.N)))[: len(got)]
-    survive = []
-    for name, part in parts.items():
-        state = _with_part(probe, new, old, part)
-        run = probe.run(case.way, case.obs, state, reset)
-        want = probe.run(case.way, case.obs, new, reset)
-        if probe.compare(run.outputs, want.outputs).differs:
-            survive.append(name)
-    some = 0 < len(survive) < len(parts)
-    return f"{_names(survive)} not cleared" if some else ""
+    survivors = [part for part, _ in _surviving_parts(case)]
+    return f"{_names(survivors)} not cleared" if 0 < len(survivors) < len(parts) else ""
 
 
 def _names(names: list[str]) -> str:
