@@ -18,6 +18,7 @@ import measure
 SUBJECTS = [
     "vector_env",
     "core",
+    "doctor",
     "imports",
     "stepper",
     "transplant",

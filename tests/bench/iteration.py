@@ -1,0 +1,117 @@
+"""One training iteration beside the bare floor, and how its cost grows with T, N and H.
+
+The floor is what no recurrent PPO can do without: T policy steps, and for each minibatch a forward
+and a backward of nn.GRU over sequences of that size. Nothing else: no env, no heads in the update,
+no loss, no optimiser.
+"""
+
+import resource
+import subprocess
+import sys
+import time
+
+import gymnasium as gym
+import numpy as np
+import torch
+from measure import Row, at_most, limit, side_by_side
+
+from rnn_tutorial.collect import begin, collect
+from rnn_tutorial.policy import RNNPolicy
+from rnn_tutorial.ppo import update
+from rnn_tutorial.settings import Settings
+
+SIZES = {
+    "N": [64, 256, 1024, 4096],
+    "T": [32, 128, 512],
+    "H": [64, 128, 256],
+}
+BASE = {"N": 64, "T": 32, "H": 64}
+CORNER = {"N": 4096, "T": 512, "H": 64}
+
+
+class Learner:
+    """A policy on CuedPoint, ready to collect and to learn."""
+
+    def __init__(self, N: int, T: int, H: int, settings: Settings) -> None:
+        self.settings = settings
+        self.env = gym.make_vec("rnn_tutorial/CuedPoint-v0", num_envs=N)
+        spaces = self.env.single_observation_space, self.env.single_action_space
+        torch.manual_seed(0)
+        self.policy = RNNPolicy(*spaces, num_layers=1, encoder="none", hidden_size=H)
+        self.optimiser = torch.optim.Adam(self.policy.parameters(), lr=1e-4)
+        self.generator = torch.Generator().manual_seed(0)
+        self.carry = begin(self.policy, self.env, 0)
+
+    def iterate(self) -> None:
+        """Collects a rollout and learns from it."""
+        buffer, self.carry, _ = collect(
+            self.policy, self.env, self.carry, self.settings, self.generator
+        )
+        update(self.policy, self.optimiser, buffer, self.settings, self.generator)
+
+    def floor(self) -> None:
+        """T policy steps, and the forwards and backwards of nn.GRU."""
+        settings, n = self.settings, self.env.num_envs
+        obs, state = torch.randn(n, 5), self.policy.initial_state(n)
+        with torch.no_grad():
+            for _ in range(settings.rollout_length):
+                state = self.policy.step(obs, state)[1]
+        gru, size = self.policy.core.rnn, n // settings.minibatches
+        x, h = torch.randn(settings.rollout_length, size, 5), self.policy.initial_state(size)
+        for _ in range(settings.epochs * settings.minibatches):
+            gru(x, h)[0].sum().backward()
+
+
+def cost(N: int, T: int, H: int) -> tuple[float, float]:
+    """Seconds of one iteration with one epoch, and the process's peak memory in MiB."""
+    settings = Settings(rollout_length=T, epochs=1, minibatches=4)
+    learner = Learner(N, T, H, settings)
+    repeats = 3 if N * T < 100_000 else 1
+    seconds = []
+    for _ in range(repeats):
+        start = time.perf_counter()
+        learner.iterate()
+        seconds.append(time.perf_counter() - start)
+    return min(seconds), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def cost_apart(**size: int) -> tuple[float, float]:
+    """`cost` in a process of its own, so that the peak memory is of this size alone."""
+    arguments = [str(size[axis]) for axis in ("N", "T", "H")]
+    command = [sys.executable, __file__, *arguments]
+    run = subprocess.run(command, capture_output=True, text=True, check=True)
+    seconds, memory = map(float, run.stdout.split())
+    return seconds, memory
+
+
+def slope(sizes: list[int], seconds: list[float]) -> float:
+    """The exponent with which the cost grows between the two largest sizes."""
+    return float(np.log(seconds[-1] / seconds[-2]) / np.log(sizes[-1] / sizes[-2]))
+
+
+def rows() -> list[Row]:
+    """The ratio to the floor, the growth along each axis, and the largest size of all."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    learner = Learner(64, 30, 64, Settings())
+    ours, floor = side_by_side((learner.iterate, learner.floor), 10)
+    torch.set_num_threads(threads)
+    table = [at_most("training iteration: bare floor", 1e3 * ours, 1e3 * floor, 1.5, "ms")]
+    for axis, sizes in SIZES.items():
+        costs = [cost_apart(**{**BASE, axis: size}) for size in sizes]
+        for size, (seconds, memory) in zip(sizes, costs, strict=True):
+            name = f"iteration, {axis} = {size} (else N 64, T 32, H 64)"
+            table.append(Row(name, seconds, memory, None, "(other: peak MiB)", True, "s"))
+        most = 2.0 if axis == "H" else 1.1
+        grows = slope(sizes, [seconds for seconds, _ in costs])
+        table.append(limit(f"iteration: exponent of growth in {axis}", grows, most, "-"))
+    seconds, memory = cost_apart(**CORNER)
+    table.append(
+        Row("iteration, N = 4096, T = 512", seconds, memory, None, "(other: peak MiB)", True, "s")
+    )
+    return table
+
+
+if __name__ == "__main__":
+    torch.set_num_threads(1)
+    print(*cost(*map(int, sys.argv[1:])))

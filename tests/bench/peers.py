@@ -1,0 +1,113 @@
+"""Wall-clock time until CuedPoint is learned, beside sb3-contrib's RecurrentPPO, on one thread.
+
+Both stop at the first iteration in which the finished episodes earned -6 or better on average; an
+oracle that sees the goal earns about -3.8. Same number of envs, steps, epochs and minibatches,
+same learning rate, discount, lambda, clipping, loss weights and reward scale; 64 hidden units.
+What differs: they have an LSTM (they offer nothing else), their env is the single env in their own
+DummyVecEnv, and their minibatch is cut by steps.
+"""
+
+import time
+from contextlib import suppress
+from statistics import median
+from typing import Any
+
+import gymnasium as gym
+import torch
+from measure import Row, Skipped, times_faster
+
+from rnn_tutorial.ppo import Training, train
+from rnn_tutorial.settings import Settings
+
+ENV_ID = "rnn_tutorial/CuedPoint-v0"
+ENVS, GOAL, SEEDS = 64, -6.0, range(3)
+AT_MOST = 150  # iterations; a run that has not learned by then counts with its whole time
+OURS = Settings(iterations=AT_MOST, learning_rate=1e-2)
+
+
+def our_seconds(seed: int, cell: str) -> tuple[float, int]:
+    """Seconds and steps until the goal is reached."""
+
+    def stop(training: Training) -> None:
+        if training.history[-1]["return"] >= GOAL:
+            raise KeyboardInterrupt
+
+    start = time.perf_counter()
+    env = gym.make_vec(ENV_ID, num_envs=ENVS)
+    policy: dict[str, Any] = {"cell": cell, "num_layers": 1, "encoder": "none"}
+    result = train(env, OURS, seed=seed, on_iteration=stop, progress=False, **policy)
+    return time.perf_counter() - start, int(result.history[-1]["steps"])
+
+
+def their_seconds(seed: int) -> tuple[float, int]:
+    """The same of sb3-contrib."""
+    try:
+        from sb3_contrib import RecurrentPPO
+        from stable_baselines3.common.callbacks import BaseCallback
+        from stable_baselines3.common.env_util import make_vec_env
+    except ImportError:
+        raise Skipped("sb3-contrib is not installed: pip install '.[peers]'") from None
+
+    class Stop(BaseCallback):
+        """Says stop at the end of the rollout whose episodes reached the goal."""
+
+        def _on_step(self) -> bool:
+            return True
+
+        def _on_rollout_end(self) -> None:
+            ended = [e["r"] / OURS.reward_scale for e in list(self.model.ep_info_buffer)]
+            if ended and sum(ended) / len(ended) >= GOAL:
+                raise KeyboardInterrupt
+
+    def scaled(env: gym.Env) -> gym.Env:
+        return gym.wrappers.TransformReward(env, lambda reward: reward * OURS.reward_scale)
+
+    # Monitor stands inside the wrapper and would see the rewards unscaled, so it goes around it.
+    env = make_vec_env(lambda: scaled(gym.make(ENV_ID)), n_envs=ENVS, seed=seed)
+    steps = OURS.rollout_length * ENVS
+    start = time.perf_counter()
+    model = RecurrentPPO(
+        "MlpLstmPolicy",
+        env,
+        learning_rate=OURS.learning_rate,
+        n_steps=OURS.rollout_length,
+        batch_size=steps // OURS.minibatches,
+        n_epochs=OURS.epochs,
+        gamma=OURS.gamma,
+        gae_lambda=OURS.gae_lambda,
+        clip_range=OURS.clip,
+        ent_coef=OURS.entropy_weight,
+        vf_coef=OURS.value_weight,
+        max_grad_norm=OURS.max_grad_norm,
+        policy_kwargs={
+            "lstm_hidden_size": 64,
+            "net_arch": [],
+            "shared_lstm": True,
+            "enable_critic_lstm": False,
+        },
+        stats_window_size=ENVS,  # the episodes of one rollout, as in our history
+        seed=seed,
+        device="cpu",
+    )
+    with suppress(KeyboardInterrupt):
+        model.learn(steps * AT_MOST, callback=Stop())
+    return time.perf_counter() - start, int(model.num_timesteps)
+
+
+def rows() -> list[Row]:
+    """Medians of three seeds, run in turn."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        runs = [(our_seconds(s, "gru"), our_seconds(s, "lstm"), their_seconds(s)) for s in SEEDS]
+    finally:
+        torch.set_num_threads(threads)
+    subjects = list(zip(*runs, strict=True))
+    gru, lstm, peer = (median(seconds for seconds, _ in runs_of) for runs_of in subjects)
+    ours, _, theirs = (median(steps for _, steps in runs_of) / 1000 for runs_of in subjects)
+    name = "seconds to -6 on CuedPoint"
+    return [
+        times_faster(f"{name}: our GRU, sb3-contrib's LSTM", gru, peer, 10.0, "s"),
+        times_faster(f"{name}: our LSTM, sb3-contrib's LSTM", lstm, peer, 1.0, "s"),
+        Row("steps to -6: our GRU, sb3-contrib's LSTM", ours, theirs, None, "-", True, "1000"),
+    ]
