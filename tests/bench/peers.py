@@ -20,12 +20,12 @@ from rnn_tutorial.ppo import Training, train
 from rnn_tutorial.settings import Settings
 
 ENV_ID = "rnn_tutorial/CuedPoint-v0"
-ENVS, GOAL, SEEDS = 64, -6.0, range(3)
+ENVS, GOAL, SEEDS = (64, 256), -6.0, range(3)
 AT_MOST = 150  # iterations; a run that has not learned by then counts with its whole time
 OURS = Settings(iterations=AT_MOST, learning_rate=1e-2)
 
 
-def our_seconds(seed: int, cell: str) -> tuple[float, int]:
+def our_seconds(seed: int, envs: int, cell: str) -> tuple[float, int]:
     """Seconds and steps until the goal is reached."""
 
     def stop(training: Training) -> None:
@@ -33,13 +33,13 @@ def our_seconds(seed: int, cell: str) -> tuple[float, int]:
             raise KeyboardInterrupt
 
     start = time.perf_counter()
-    env = gym.make_vec(ENV_ID, num_envs=ENVS)
+    env = gym.make_vec(ENV_ID, num_envs=envs)
     policy: dict[str, Any] = {"cell": cell, "num_layers": 1, "encoder": "none"}
     result = train(env, OURS, seed=seed, on_iteration=stop, progress=False, **policy)
     return time.perf_counter() - start, int(result.history[-1]["steps"])
 
 
-def their_seconds(seed: int) -> tuple[float, int]:
+def their_seconds(seed: int, envs: int) -> tuple[float, int]:
     """The same of sb3-contrib."""
     try:
         from sb3_contrib import RecurrentPPO
@@ -63,8 +63,8 @@ def their_seconds(seed: int) -> tuple[float, int]:
         return gym.wrappers.TransformReward(env, lambda reward: reward * OURS.reward_scale)
 
     # Monitor stands inside the wrapper and would see the rewards unscaled, so it goes around it.
-    env = make_vec_env(lambda: scaled(gym.make(ENV_ID)), n_envs=ENVS, seed=seed)
-    steps = OURS.rollout_length * ENVS
+    env = make_vec_env(lambda: scaled(gym.make(ENV_ID)), n_envs=envs, seed=seed)
+    steps = OURS.rollout_length * envs
     start = time.perf_counter()
     model = RecurrentPPO(
         "MlpLstmPolicy",
@@ -85,7 +85,7 @@ def their_seconds(seed: int) -> tuple[float, int]:
             "shared_lstm": True,
             "enable_critic_lstm": False,
         },
-        stats_window_size=ENVS,  # the episodes of one rollout, as in our history
+        stats_window_size=envs,  # the episodes of one rollout, as in our history
         seed=seed,
         device="cpu",
     )
@@ -94,20 +94,28 @@ def their_seconds(seed: int) -> tuple[float, int]:
     return time.perf_counter() - start, int(model.num_timesteps)
 
 
-def rows() -> list[Row]:
+def compare(envs: int) -> list[Row]:
     """Medians of three seeds, run in turn."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        runs = [(our_seconds(s, "gru"), our_seconds(s, "lstm"), their_seconds(s)) for s in SEEDS]
-    finally:
-        torch.set_num_threads(threads)
+    runs = [
+        (our_seconds(s, envs, "gru"), our_seconds(s, envs, "lstm"), their_seconds(s, envs))
+        for s in SEEDS
+    ]
     subjects = list(zip(*runs, strict=True))
     gru, lstm, peer = (median(seconds for seconds, _ in runs_of) for runs_of in subjects)
     ours, _, theirs = (median(steps for _, steps in runs_of) / 1000 for runs_of in subjects)
-    name = "seconds to -6 on CuedPoint"
+    name = f"to -6 on CuedPoint, {envs} envs"
     return [
         times_faster(f"{name}: our GRU, sb3-contrib's LSTM", gru, peer, 10.0, "s"),
         times_faster(f"{name}: our LSTM, sb3-contrib's LSTM", lstm, peer, 1.0, "s"),
-        Row("steps to -6: our GRU, sb3-contrib's LSTM", ours, theirs, None, "-", True, "1000"),
+        Row(f"{name}: our GRU, sb3-contrib's LSTM", ours, theirs, None, "-", True, "1000 steps"),
     ]
+
+
+def rows() -> list[Row]:
+    """On one thread, with 64 envs and with 256."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        return [row for envs in ENVS for row in compare(envs)]
+    finally:
+        torch.set_num_threads(threads)
