@@ -164,13 +164,14 @@ def draw_delays(
             wide = chosen.pivot(index="delay", columns="seed", values=column)
             places = range(len(wide))
             colour = GRADIENT if log else HIDDEN
-            ax.plot(places, wide.to_numpy(), style, color=colour, lw=0.6, alpha=0.3)
+            ax.plot(places, wide.to_numpy(), style, color=colour, lw=0.8, alpha=0.45)
             ax.plot(places, wide.median(axis=1), style, color=colour, lw=2.4)
         ax.set(title=title, xlabel="delay (steps)")
         ax.set_xticks(places, wide.index)
         if blind is not None:
             ax.axhline(blind, color=BOUNDARY, ls="--", lw=1)
-            ax.text(5, blind - 0.02, "blind", color=BOUNDARY, fontsize=9, ha="right", va="top")
+    if blind is not None:
+        axes[1].text(5, blind - 0.02, "blind", color=BOUNDARY, fontsize=9, ha="right", va="top")
     axes[0].set_ylabel(label)
     if log:
         axes[0].set_yscale("log")
