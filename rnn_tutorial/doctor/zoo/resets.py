@@ -136,7 +136,7 @@ BUGS = [
         "Only the first layer's state is cleared at a reset.",
         "state[0] is taken for the state of all layers. With one layer it is right.",
         ("Q2",),
-        ("reset_clears",),
+        ("reset_every_part",),
         (
             Change(
                 "recurrent",
