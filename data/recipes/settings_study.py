@@ -28,17 +28,8 @@ LSTM: dict[str, Any] = {"cell": "lstm"}
 STUDIES: dict[str, dict[str, dict[str, Any]]] = {
     "T": {"10": {"rollout_length": 10}, "30": {}, "60": {"rollout_length": 60}},
     "N": {"16": {"num_envs": 16}, "64": {}, "256": {"num_envs": 256}},
-    "L": {
-        "30": {},
-        "10": {"bptt_length": 10},
-        "5": {"bptt_length": 5},
-        "1": {"bptt_length": 1},
-    },
-    "L, delay 5": {
-        "35": LATE,
-        "10": {**LATE, "bptt_length": 10},
-        "5": {**LATE, "bptt_length": 5},
-    },
+    "L": {"30": {}, "5": {"bptt_length": 5}, "1": {"bptt_length": 1}},
+    "L, delay 5": {"35": LATE, "5": {**LATE, "bptt_length": 5}},
     "minibatches": {"1": {"minibatches": 1}, "2": {}, "8": {"minibatches": 8}},
     "LSTM": {
         "default": LSTM,
@@ -46,7 +37,6 @@ STUDIES: dict[str, dict[str, dict[str, Any]]] = {
         "rate 0.001": {**LSTM, "learning_rate": 1e-3},
         "rate 0.01": {**LSTM, "learning_rate": 1e-2},
         "L = 5": {**LSTM, "bptt_length": 5},
-        "L = 10, from zeros": {**LSTM, "bptt_length": 10, "initial_state": "zero"},
         "L = 5, from zeros": {**LSTM, "bptt_length": 5, "initial_state": "zero"},
         "four stacked frames": {"cell": "stack"},
         "no memory": {"cell": "none"},

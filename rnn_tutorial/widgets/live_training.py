@@ -43,13 +43,14 @@ class LiveCurves(LiveView):
         *names: str,
         steps: int,
         oracle: float,
-        limits: tuple[float, float] = (-27.0, -2.0),
+        limits: tuple[float, float] = (-36.0, -2.0),
     ) -> None:
         if not 1 <= len(names) <= len(STYLES):
             raise ValueError(f"names: expected 1 to {len(STYLES)}, got {len(names)}")
         self.curves: dict[str, tuple[list[float], list[float]]] = {n: ([], []) for n in names}
         fig, ax = figure(size=(9.0, 3.2))
-        ax.set(xlim=(0, 1.18 * steps / 1000), ylim=limits)
+        ax.set(xlim=(0, 1.22 * steps / 1000), ylim=limits)
+        ax.set_xticks([tick for tick in ax.get_xticks() if tick <= steps / 1000])
         ax.set(xlabel="thousand steps of experience", ylabel="return, mean over a rollout")
         draw_oracle(ax, oracle)
         ax.text(0.0, oracle + 0.3, " oracle", fontsize=9, va="bottom")

@@ -17,7 +17,7 @@ ENVS: dict[str, dict[str, Any]] = {
     "rnn_tutorial/SparsePoint-v0": {"goal_radius": 0.5},
     "rnn_tutorial/Point-v0": {},
     "rnn_tutorial/CuedPoint-v0": {},
-    "rnn_tutorial/PointTrial-v0": {},
+    "rnn_tutorial/PointTrial-v0": {"goal_sampler": "circle"},
 }
 POLICIES = ("recurrent", "amnesiac", "memoryless")
 
