@@ -1,5 +1,6 @@
 """A bug of the zoo: its story, its diff, the sick policy and learner, and what it costs."""
 
+import copy
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -12,6 +13,7 @@ from rnn_tutorial.data import read_table
 from rnn_tutorial.doctor import Report, examine
 from rnn_tutorial.doctor.zoo.changed import Change, ChangedPackage
 from rnn_tutorial.doctor.zoo.tasks import CUE, Task
+from rnn_tutorial.policy import RNNPolicy
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -85,6 +87,13 @@ class Bug:
             action_space = action_space or env.single_action_space
         chosen = {**SMALL, **self.options, **options}
         return self.package["policy"].RNNPolicy(observation_space, action_space, **chosen)
+
+    def infect(self, policy: RNNPolicy) -> Any:
+        """A copy of a healthy policy that has the bug: same settings, same weights."""
+        sick = copy.deepcopy(policy)
+        sick.__class__ = self.package["policy"].RNNPolicy
+        sick.core.__class__ = getattr(self.package["recurrent"], type(policy.core).__name__)
+        return sick
 
     def learner(self, num_envs: int = 32, seed: int = 0, **options: Any) -> Any:
         """A learner with the bug in it, small enough to be examined in a second."""

@@ -78,7 +78,7 @@ class ChangedPackage:
         name: str,
         globals: Any = None,
         locals: Any = None,
-        fromlist: Sequence[str] = (),
+        fromlist: Sequence[str] | None = None,
         level: int = 0,
     ) -> ModuleType:
         """`__import__` of the copies: the package's modules are copies, all others as ever."""
