@@ -39,26 +39,25 @@ def test_a_pair_walks_as_it_does_among_all_pairs(view, policy, k):
     swap = once(k, transplant(partners(2 * PAIRS)))
     many = record(policy, env, 30, seed=SEED, deterministic=True, intervention=swap)
     view.pair.value, view.k.value = 2, k
-    np.testing.assert_array_equal(view.rollout.info["goal"][0], many.info["goal"][0, 4:6])
-    np.testing.assert_allclose(
-        view.rollout.next_observation, many.next_observation[:, 4:6], atol=1e-5
-    )
+    np.testing.assert_array_equal(view.goals, many.info["goal"][0, 4:6])
+    for i in (0, 1):
+        path = many.path(4 + i, slice(0, 30))
+        np.testing.assert_allclose(view.way[:, i], path, atol=1e-5)
 
 
 def test_the_distances_are_to_the_own_and_to_the_partners_goal(view):
     own, other = view.distances()
     for i in (0, 1):
-        end = view.rollout.path(i, slice(0, 30))[-1]
-        goals = view.rollout.info["goal"][0]
-        assert own[i] == pytest.approx(np.hypot(*(end - goals[i])))
-        assert other[i] == pytest.approx(np.hypot(*(end - goals[1 - i])))
+        end = view.way[-1, i]
+        assert own[i] == pytest.approx(np.hypot(*(end - view.goals[i])))
+        assert other[i] == pytest.approx(np.hypot(*(end - view.goals[1 - i])))
 
 
 def test_at_the_last_step_nothing_is_swapped(view, policy):
     view.k.value = 30
     env = gym.make_vec(CUED, num_envs=2)
     plain = record(policy, env, 30, seed=SEED + 2, deterministic=True)
-    np.testing.assert_array_equal(view.rollout.action, plain.action)
+    np.testing.assert_array_equal(view.way[:, 0], plain.path(0, slice(0, 30)))
     assert "not swapped" in view._describe()
 
 
