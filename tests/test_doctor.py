@@ -45,55 +45,48 @@ ALONE = {  # a bug that breaks one rule fails one check
 }
 
 
+EVIDENCE = {  # and says so in these words
+    "LateInStep": ("step, a reset of all envs at t = 5", "after step t"),
+    "EarlyInUnroll": ("unroll", "before step t - 1"),
+    "OnlyH": ("only state[0] is cleared",),
+    "OnlyLayer0": ("only state, layer 0 is cleared",),
+    "AnyReset": ("others change", "any()"),
+    "AllReset": ("not cleared", "all()"),
+    "ResetToZeros": ("the past is gone", "something else than initial_state"),
+    "ReshapedIn": ("by a reshape", "transpose"),
+    "BatchFirstGiven": ("T = N", "swapped"),
+    "ZeroedInUnroll": ("unroll takes no notice of the state",),
+    "HnForAll": ("one output for the whole sequence",),
+    "HalfState": ("after unroll", "float16", "float32"),
+    "DetachedEveryThird": ("observation at t = 4", "5 of 7"),
+    "Raises": ("unroll(float32 (13, 5, 4)", "RuntimeError: the seventh seal"),
+    "Exits": ("step(float32 (5, 4)", "SystemExit"),
+    "NotANumber": ("step returned NaN",),
+    "HugeState": ("initial_state(5) returned", "GiB"),
+}
+
+
 @pytest.mark.parametrize("make", SICK, ids=lambda make: make.__name__)
 def test_a_sick_foreign_agent_fails_the_check_that_names_its_bug(make):
     report = examined(make)
     assert SICK[make] in report.failed, report
     if make.__name__ in ALONE:
         assert report.failed == (SICK[make],), report
+    finding = report[SICK[make]]
+    for word in EVIDENCE.get(make.__name__, ()):
+        assert word in f"{finding.evidence} {finding.cause}", finding
 
 
-@pytest.mark.parametrize("make", [ZeroedInStep, LateInUnroll])
-def test_a_sick_agent_s_verdict_does_not_depend_on_the_seed(make):
-    verdicts = {examined(make, seed=seed, weights=seed).failed for seed in range(SEEDS)}
+def test_a_sick_agent_s_verdict_does_not_depend_on_the_seed():
+    verdicts = {examined(LateInUnroll, seed=seed, weights=seed).failed for seed in range(SEEDS)}
     assert len(verdicts) == 1
 
 
-@pytest.mark.parametrize("name", ["chaotic", "half"])
-def test_a_healthy_agent_s_verdict_does_not_depend_on_the_seed(name):
-    make, shape = HEALTHY[name]
+def test_a_healthy_agent_s_verdict_does_not_depend_on_the_seed():
+    make, shape = HEALTHY["chaotic"]
     for seed in range(SEEDS):
         report = examined(make, shape, seed, weights=seed)
         assert report.healthy, report
-
-
-@pytest.mark.parametrize(
-    ("name", "words"),
-    [
-        ("LateInStep", ("step, a reset of all envs at t = 5", "after step t")),
-        ("EarlyInUnroll", ("unroll", "before step t - 1")),
-        ("OnlyH", ("only state[0] is cleared",)),
-        ("OnlyLayer0", ("only state, layer 0 is cleared",)),
-        ("AnyReset", ("others change", "any()")),
-        ("AllReset", ("not cleared", "all()")),
-        ("ResetToZeros", ("the past is gone", "something else than initial_state")),
-        ("ReshapedIn", ("by a reshape", "transpose")),
-        ("BatchFirstGiven", ("T = N", "swapped")),
-        ("ZeroedInUnroll", ("unroll takes no notice of the state",)),
-        ("HnForAll", ("one output for the whole sequence",)),
-        ("HalfState", ("after unroll", "float16", "float32")),
-        ("DetachedEveryThird", ("observation at t = 4", "5 of 7")),
-        ("Raises", ("unroll(float32 (13, 5, 4)", "RuntimeError: the seventh seal")),
-        ("Exits", ("step(float32 (5, 4)", "SystemExit")),
-        ("NotANumber", ("step returned NaN",)),
-        ("HugeState", ("initial_state(5) returned", "GiB")),
-    ],
-)
-def test_the_evidence_and_the_cause_are_precise(name, words):
-    make = next(make for make in SICK if make.__name__ == name)
-    finding = examined(make)[SICK[make]]
-    for word in words:
-        assert word in f"{finding.evidence} {finding.cause}", finding
 
 
 def test_a_difference_is_given_in_tolerances_with_its_first_place():

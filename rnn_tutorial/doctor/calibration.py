@@ -11,11 +11,15 @@ from rnn_tutorial.doctor.nest import is_float, map_leaves, numbers
 from rnn_tutorial.doctor.probe import Probe
 
 
-def calibrate(probe: Probe) -> bool:
+def calibrate(probe: Probe, draws: int = 2) -> bool:
     """Measures how outputs respond to small changes of every observation and every state.
 
     Roundings are such changes; what the policy makes of them bounds how far two computations
     of one thing may come apart.
+
+    Args:
+        probe: gets its ruler's response.
+        draws: of observations and states, the largest response of which counts.
 
     Returns:
         Whether it responds smoothly, i.e. whether the subject really computes in this dtype:
@@ -24,7 +28,7 @@ def calibrate(probe: Probe) -> bool:
     probe.ruler = replace(probe.ruler, response=None)
     delta = probe.ruler.eps**0.5
     responses, smooth = [], True
-    for _ in range(2):
+    for _ in range(draws):
         obs, state = probe.draw(probe.T, probe.N), probe.warm(probe.N)
         seed = int(probe.rng.integers(2**31))
         base, once, twice = (

@@ -183,6 +183,7 @@ def _disturb(probe: Probe) -> None:
 def inputs_unchanged(exam: Examination) -> Outcome:
     """Observations, state and flags are what they were after a call."""
     probe = exam.probe
+    state = probe.warm(probe.N)
     for way in WAYS:
         for probability in (0.0, 0.5, 1.0):
             obs = probe.draw(4, probe.N)
@@ -190,7 +191,7 @@ def inputs_unchanged(exam: Examination) -> Outcome:
             lead = slice(None) if way == "unroll" else 0
             given = {
                 "obs": probe.array(obs[lead]),
-                "state": probe.warm(probe.N),
+                "state": clone(state),
                 "reset": probe.flags(reset[lead]),
             }
             before = clone(given)

@@ -70,7 +70,7 @@ def in_double(first: Probe) -> Probe | None:
     before = torch.get_default_dtype()
     try:
         torch.set_default_dtype(torch.float64)
-        if _computes_in_double(probe) and _agrees(first, probe) and calibrate(probe):
+        if _computes_in_double(probe) and _agrees(first, probe) and calibrate(probe, draws=1):
             return probe
     except Exception:
         pass

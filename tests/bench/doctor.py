@@ -75,10 +75,10 @@ def rows() -> list[Row]:
         torch.set_num_threads(threads)
     if not sys.platform.startswith("linux"):
         return table
-    sizes = {"T": 26, "N": 160, "H": 64}
+    sizes = {"T": 13, "N": 160, "H": 64}
     once = peak_megabytes(*sizes.values())
     for axis, size in sizes.items():
         grown = peak_megabytes(*(sizes | {axis: 4 * size}).values())
-        name = f"examine, peak memory with four times {axis}, beside (T, N, H) = (26, 160, 64)"
+        name = f"examine, peak memory with four times {axis}, beside (T, N, H) = (13, 160, 64)"
         table.append(at_most(name, grown, once, 4, "MB"))
     return table
