@@ -185,6 +185,16 @@ def test_a_delay_is_the_same_in_the_vector_env(delay, mode):
             np.testing.assert_array_equal(a, b)
 
 
+@pytest.mark.parametrize("mode", [AutoresetMode.SAME_STEP, AutoresetMode.NEXT_STEP])
+def test_a_reset_right_after_an_episodes_end_leaves_nothing_of_it(mode):
+    env = gym.make_vec(IDS[0], num_envs=2, horizon=2, autoreset_mode=mode)
+    for _ in range(2):
+        env.reset(seed=0)
+        steps = [env.step(np.ones((2, 2))) for _ in range(2)]
+        np.testing.assert_allclose(steps[0][0], 0.1)
+        assert steps[1][3].all()
+
+
 def test_a_trial_keeps_its_goal_and_says_where_its_second_episode_begins():
     env = gym.make("rnn_tutorial/PointTrial-v0")
     observation, info = env.reset(seed=0)

@@ -94,6 +94,7 @@ class PointVectorEnv(VectorEnv):
                 given = np.tile(given, (self.num_envs, 1))
             goal = check_array("goal", given, (self.num_envs, 2))
         self._begin(self._all, goal)
+        self._over[:] = False
         return self._observation(), self._info()
 
     def step(
