@@ -19,6 +19,7 @@ from doctor_sick import (
 
 from rnn_tutorial.doctor import Subject, assert_healthy, examine
 from rnn_tutorial.doctor.nest import leaves, map_leaves
+from rnn_tutorial.doctor.preparation import seed_all
 
 SEEDS = 20
 
@@ -115,6 +116,26 @@ def test_what_is_no_subject_is_reported_and_crashes_nothing(subject):
     assert report.failed == ("runs",)
 
 
+class Contrary(Loop):
+    """Raises wherever it is asked for anything."""
+
+    @property
+    def obs_shape(self):
+        raise RuntimeError("no")
+
+    def __deepcopy__(self, memo):
+        raise RuntimeError("no copy")
+
+    def initial_state(self, n):
+        raise KeyError("no state")
+
+
+def test_a_contrary_subject_gets_a_report():
+    report = examine(Contrary(), OBS)
+    assert report.failed == ("runs",)
+    assert report["runs"].evidence == "initial_state(5) raised KeyError: 'no state'"
+
+
 def test_memory_hoarded_by_a_subject_is_reported_with_the_call():
     report = examined(Hoards, memory_limit=100 * 2**20)
     assert not report.healthy
@@ -130,6 +151,12 @@ def test_a_subject_that_holds_too_much_is_not_even_copied():
     assert report["runs"].evidence == "its members hold 8 GiB"
 
 
+def generator_states():
+    numpy_state = np.random.get_state()[1].tolist()  # noqa: NPY002
+    return torch.get_rng_state().tolist(), random.getstate(), numpy_state
+
+
+@pytest.mark.usefixtures("no_shape_hook")  # it draws from Python's generator itself
 @pytest.mark.parametrize("make", [Loop, Uncopyable, MemberBuffer, GlobalNoise])
 def test_the_subject_and_the_world_are_left_as_they_were(make):
     torch.manual_seed(0)
@@ -138,8 +165,8 @@ def test_the_subject_and_the_world_are_left_as_they_were(make):
     agent.head.bias.requires_grad_(False)
     before = copy.deepcopy(agent.state_dict())
     members = set(vars(agent))
-    torch.manual_seed(5), random.seed(5), np.random.seed(5)  # noqa: NPY002
-    generators = torch.get_rng_state(), random.getstate(), np.random.get_state()[1].tolist()  # noqa: NPY002
+    seed_all(5)
+    generators = generator_states()
     examine(agent, OBS)
     assert agent.training
     assert all(module.training for module in agent.modules())
@@ -149,9 +176,7 @@ def test_the_subject_and_the_world_are_left_as_they_were(make):
     for name, value in agent.state_dict().items():
         assert torch.equal(value, before[name])
         assert value.dtype == torch.float32
-    after = torch.get_rng_state(), random.getstate(), np.random.get_state()[1].tolist()  # noqa: NPY002
-    assert torch.equal(after[0], generators[0])
-    assert after[1:] == generators[1:]
+    assert generator_states() == generators
     assert torch.get_default_dtype() == torch.float32
 
 

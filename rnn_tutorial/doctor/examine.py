@@ -58,7 +58,10 @@ def examine(
     spec = observations_of(subject, obs_shape, obs_dtype, obs_bounds)
     name = _name(subject)
     with generators_kept():
-        outcomes = _examine(subject, spec, seed, memory_limit)
+        try:
+            outcomes = _examine(subject, spec, seed, memory_limit)
+        except Exception as error:  # whatever a subject may be, there is a report
+            outcomes = _none_but_runs(failed(f"could not be examined: {_short(error)}"))
     findings = [_finding(check, outcomes[check]) for check in ADVICE]
     if learner is not None:
         from rnn_tutorial.doctor.learning import examine_learner
@@ -86,6 +89,10 @@ def _finding(name: str, outcome: Outcome) -> Finding:
     return Finding(
         name, outcome.status, outcome.evidence, cause, cure, advice.section, outcome.excess
     )
+
+
+def _short(error: Exception) -> str:
+    return f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
 
 
 def _examine(subject: Any, spec: Observations, seed: int, limit: int) -> dict[str, Outcome]:
@@ -142,7 +149,7 @@ def _attempt(exam: Examination, check: Callable[[Examination], Any]) -> Any:
     except SubjectError as error:
         return failed(str(error))
     except Exception as error:
-        text = f"could not be judged: {type(error).__name__}: {' '.join(str(error).split())[:200]}"
+        text = f"could not be judged: {_short(error)}"
         return skipped(text) if exam.failed("state_form") else failed(text)
 
 

@@ -53,8 +53,8 @@ def at_most(extra: int) -> Iterator[None]:
         return
     soft, hard = resource.getrlimit(resource.RLIMIT_AS)
     wanted = now + extra
-    if soft != resource.RLIM_INFINITY:
-        wanted = min(wanted, soft)
+    for limit in (soft, hard):
+        wanted = wanted if limit == resource.RLIM_INFINITY else min(wanted, limit)
     resource.setrlimit(resource.RLIMIT_AS, (wanted, hard))
     try:
         yield

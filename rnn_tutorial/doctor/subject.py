@@ -40,7 +40,15 @@ METHODS = ("initial_state", "step", "unroll")
 
 def missing_methods(subject: Any) -> list[str]:
     """Which of the three methods a subject lacks."""
-    return [name for name in METHODS if not callable(getattr(subject, name, None))]
+    return [name for name in METHODS if not callable(ask(subject, name))]
+
+
+def ask(subject: Any, name: str) -> Any:
+    """A member of a subject, None where it has none or raises when it is asked."""
+    try:
+        return getattr(subject, name, None)
+    except Exception:
+        return None
 
 
 @dataclass(frozen=True)
@@ -104,11 +112,11 @@ def observations_of(
     Raises:
         ValueError: if no shape is given and the subject names none.
     """
-    space = getattr(subject, "observation_space", None)
-    if shape is None:
-        shape = getattr(subject, "obs_shape", None)
+    space = ask(subject, "observation_space")
+    if shape is None and isinstance(ask(subject, "obs_shape"), (int, tuple, list)):
+        shape = ask(subject, "obs_shape")
     if shape is None and getattr(space, "shape", None) is not None:
-        shape = space.shape  # type: ignore[union-attr]
+        shape = space.shape
         dtype = _dtype_of(space) if dtype is None else dtype
         bounds = _bounds_of(space) if bounds is None else bounds
     if shape is None:
