@@ -106,7 +106,9 @@ class Ruler:
         name = names[int(k)]
         env = int(n) if envs is None else int(envs[int(n)])
         if largest <= 1:
-            return Difference(largest, f"largest difference {float(gap.max()):.1e}", places)
+            size = float(gap.max())
+            text = f"largest difference {size:.1e}" if size else "no difference"
+            return Difference(largest, text, places)
         first_t, first_n = (int(i) for i in places.nonzero()[0])
         first_env = first_n if envs is None else int(envs[first_n])
         text = (

@@ -130,7 +130,7 @@ DEPENDS = "what a call returns depends on the calls before it"
 
 
 def _calls_in_between(exam: Examination) -> Outcome:
-    probe, worst = exam.probe, (0.0, "nothing differs")
+    probe, worst = exam.probe, (0.0, "no difference")
 
     def run(obs: Any, state: Any) -> Run:
         probe.reseed()

@@ -110,7 +110,7 @@ def _explains(probe: Probe, point: tuple[int, int], places: Tensor, into: str, o
 def no_future_leak(exam: Examination) -> Outcome:
     """Other observations from time t on change no output before t."""
     probe, case = exam.probe, exam.case("unroll")
-    worst = (0.0, "")
+    worst = (0.0, "no difference")
     for t in (1, probe.T // 2, probe.T - 1):
         obs = case.obs.copy()
         obs[t:] = probe.draw(probe.T - t, probe.N)
@@ -128,7 +128,7 @@ def no_future_leak(exam: Examination) -> Outcome:
 
 def no_env_leak(exam: Examination) -> Outcome:
     """Other observations and another state of one env change nothing for the others."""
-    probe, worst = exam.probe, (0.0, "")
+    probe, worst = exam.probe, (0.0, "no difference")
     for way in WAYS:
         case = exam.case(way)
         base = case.base.outputs
@@ -156,7 +156,7 @@ def padding_inert(exam: Examination) -> Outcome:
     lengths = np.array([3 + (4 * n) % (probe.T - 4) for n in range(probe.N)])
     padding = np.arange(probe.T)[:, None] >= lengths
     counts = torch.as_tensor(~padding)[:, :, None]
-    worst = (0.0, "")
+    worst = (0.0, "no difference")
     for what in ("zeros", "usual size", "wild values"):
         obs = case.obs.copy()
         count = int(padding.sum())

@@ -53,7 +53,7 @@ def _effect_of_the_past(probe: Probe, way: str, scale: Scale, steps: int) -> Dif
 
 def step_equals_unroll(exam: Examination) -> Outcome:
     """T calls of step give what one call of unroll gives, outputs and state."""
-    probe, worst = exam.probe, (0.0, "")
+    probe, worst = exam.probe, (0.0, "no difference")
     for n, state, resets in _cases(probe):
         obs = probe.draw(probe.T, n)
         reset = probe.pattern(probe.T, n) & resets
@@ -112,7 +112,7 @@ def _why_unequal(probe: Probe) -> str:
 
 def chunked_equals_whole(exam: Examination) -> Outcome:
     """A sequence in pieces, the state carried from piece to piece, equals the sequence at once."""
-    probe, worst = exam.probe, (0.0, "")
+    probe, worst = exam.probe, (0.0, "no difference")
     obs, start = probe.draw(probe.T, probe.N), probe.warm(probe.N)
     for cuts in CUTS:
         for resets in (False, True):
@@ -149,7 +149,7 @@ def _why_chunks_differ(probe: Probe) -> str:
 
 def batch_size_independent(exam: Examination) -> Outcome:
     """An env gets the same outputs in a batch of any size."""
-    probe, worst = exam.probe, (0.0, "")
+    probe, worst = exam.probe, (0.0, "no difference")
     obs = probe.draw(probe.T, probe.N)
     reset = probe.pattern(probe.T, probe.N) & (not exam.failed("reset_only_named"))
     for way in WAYS:

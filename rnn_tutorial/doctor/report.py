@@ -123,7 +123,7 @@ def _row(check: Finding) -> str:
     status = f"{MARKS[check.status]} {check.status}"
     cells = [
         f"<code>{escape(check.name)}</code>",
-        f"<span style='color:{COLOURS[check.status]}'>{status}</span>",
+        f"<span style='white-space:nowrap;color:{COLOURS[check.status]}'>{status}</span>",
         escape(check.evidence),
         advice,
         page,

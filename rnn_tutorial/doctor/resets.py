@@ -23,7 +23,7 @@ def reset_findings(exam: Examination) -> None:
 
     The three answer for one another: a state cleared one step too late is not "not cleared".
     """
-    worst = (0.0, "")
+    worst = (0.0, "no difference")
     for way in exam.ways_to_reset():
         case = exam.case(way)
         for t in (AT, 0, exam.probe.T - 1):
@@ -203,7 +203,7 @@ def _names(names: list[str]) -> str:
 
 def reset_only_named(exam: Examination) -> Outcome:
     """A reset clears the envs that it names and touches no other."""
-    probe, worst = exam.probe, (0.0, "")
+    probe, worst = exam.probe, (0.0, "no difference")
     n = probe.N
     patterns = [[2], [0], [n - 1], [1, 2], [0, n - 1], list(range(1, n))]
     for way in exam.ways_to_reset():
