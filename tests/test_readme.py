@@ -10,13 +10,15 @@ TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
 def test_the_package_in_ten_lines_runs():
-    (source,) = re.findall(r"```python\n(.*?)```", TEXT, flags=re.DOTALL)
-    assert len(source.splitlines()) <= 10
+    rollout, doctor = re.findall(r"```python\n(.*?)```", TEXT, flags=re.DOTALL)
+    assert len(rollout.splitlines()) <= 10
     run = subprocess.run(
-        [sys.executable, "-c", source], capture_output=True, text=True, check=False
+        [sys.executable, "-c", rollout + doctor], capture_output=True, text=True, check=False
     )
     assert run.returncode == 0, run.stderr
     assert run.stdout.startswith("Rollout(T=60, N=8, episodes=16)")
+    assert "healthy" in run.stdout
+    assert "failed" not in run.stdout
 
 
 def test_every_link_leads_to_a_file():

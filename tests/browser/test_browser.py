@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
-from lab import NoBrowser, open_and_run, open_browser, serve
+from lab import CELLS, NoBrowser, open_and_run, open_browser, serve
 
 NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
 VIEW = ".jp-OutputArea-output:has(.rnn-widget-failure)"
@@ -157,3 +157,27 @@ def test_06_the_buffer_is_cut_anew(lab):
     view.moves(lambda: view.slide("T (steps)"))
     view.moves(lambda: view.slide("L (BPTT)"))
     view.photograph("06_buffer")
+
+
+def test_07_the_curves_grow_while_the_cell_runs(lab):
+    view = View(lab("07"))
+    pictures, done = {view.source()}, f"() => ({CELLS})().done"
+    view.page.evaluate("() => { window.jupyterapp.commands.execute('notebook:run-cell') }")
+    view.page.wait_for_function(f"() => !({CELLS})().done")
+    while not view.page.evaluate(done):
+        view.page.wait_for_timeout(100)
+        if view.picture.count():  # not between the old output and the new one
+            pictures.add(view.source())
+    assert len(pictures) > 10
+    view.no_failure()
+    view.photograph("07_curves")
+
+
+def test_08_a_swap_at_another_time_and_another_pair(lab):
+    view = View(lab("08"))
+    view.moves(lambda: view.slide("swap at k", 3))
+    view.photograph("08_transplant")
+    pair = view.output.locator("input[type=number]").first
+    pair.fill("7")
+    view.moves(lambda: pair.press("Enter"))
+    view.photograph("08_transplant_pair")
