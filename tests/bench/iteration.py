@@ -9,6 +9,7 @@ import resource
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import gymnasium as gym
 import numpy as np
@@ -16,6 +17,7 @@ import torch
 from measure import Row, at_most, limit, side_by_side
 
 from rnn_tutorial.collect import begin, collect
+from rnn_tutorial.plotting.figures import figure, png_bytes
 from rnn_tutorial.policy import RNNPolicy
 from rnn_tutorial.ppo import update
 from rnn_tutorial.settings import Settings
@@ -26,6 +28,7 @@ SIZES = {
     "H": [64, 128, 256],
 }
 BASE = {"N": 64, "T": 32, "H": 64}
+PICTURE = Path("bench_scaling.png")
 CORNER = {"N": 4096, "T": 512, "H": 64}
 
 
@@ -89,6 +92,21 @@ def slope(sizes: list[int], seconds: list[float]) -> float:
     return float(np.log(seconds[-1] / seconds[-2]) / np.log(sizes[-1] / sizes[-2]))
 
 
+def draw(measured: dict[str, list[float]]) -> None:
+    """Writes bench_scaling.png: seconds against each size, beside a line of slope one."""
+    fig, axes = figure(1, len(measured), size=(9, 3), sharey=True)
+    for ax, (axis, seconds) in zip(axes, measured.items(), strict=True):
+        sizes = np.array(SIZES[axis])
+        ax.loglog(sizes, seconds, "o-", color="black")
+        ax.loglog(sizes, seconds[-1] * sizes / sizes[-1], "--", color="grey")
+        others = ", ".join(f"{name} = {size}" for name, size in BASE.items() if name != axis)
+        ax.set(xlabel=axis, title=others)
+        ax.set_xticks(sizes, [str(size) for size in sizes])
+        ax.minorticks_off()
+    axes[0].set_ylabel("seconds of one iteration\n(dashed: linear)")
+    PICTURE.write_bytes(png_bytes(fig))
+
+
 def rows() -> list[Row]:
     """The ratio to the floor, the growth along each axis, and the largest size of all."""
     threads = torch.get_num_threads()
@@ -97,14 +115,17 @@ def rows() -> list[Row]:
     ours, floor = side_by_side((learner.iterate, learner.floor), 10)
     torch.set_num_threads(threads)
     table = [at_most("training iteration: bare floor", 1e3 * ours, 1e3 * floor, 1.5, "ms")]
+    measured: dict[str, list[float]] = {}
     for axis, sizes in SIZES.items():
         costs = [cost_apart(**{**BASE, axis: size}) for size in sizes]
         for size, (seconds, memory) in zip(sizes, costs, strict=True):
             name = f"iteration, {axis} = {size} (else N 64, T 32, H 64)"
             table.append(Row(name, seconds, memory, None, "(other: peak MiB)", True, "s"))
         most = 2.0 if axis == "H" else 1.1
-        grows = slope(sizes, [seconds for seconds, _ in costs])
+        measured[axis] = [seconds for seconds, _ in costs]
+        grows = slope(sizes, measured[axis])
         table.append(limit(f"iteration: exponent of growth in {axis}", grows, most, "-"))
+    draw(measured)
     seconds, memory = cost_apart(**CORNER)
     table.append(
         Row("iteration, N = 4096, T = 512", seconds, memory, None, "(other: peak MiB)", True, "s")
