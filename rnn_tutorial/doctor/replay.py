@@ -37,6 +37,15 @@ class Batch:
     valid: np.ndarray
     place: np.ndarray
 
+    def disorder(self, n: int) -> int:
+        """How many of the sequences are not consecutive times of one env, of n."""
+        number = 0
+        for column in self.place.T:
+            entries = np.flatnonzero(column >= 0)
+            start, env = column[entries] // n - entries, column[entries] % n
+            number += len(np.unique(start)) > 1 or len(np.unique(env)) > 1
+        return number
+
 
 class Replay:
     """Two rollouts in a row, and one epoch of minibatches over the second.

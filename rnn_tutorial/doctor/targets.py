@@ -1,4 +1,4 @@
-"""Checks of what a learner learns from: log-probabilities, bootstrapped targets, and padding."""
+"""Checks of what a learner learns from: bootstrapped targets, and no padding."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -12,8 +12,6 @@ from rnn_tutorial.doctor.report import FAILED, PASSED, Finding
 
 ENDS = "06_the_rollout_buffer.ipynb: "
 SECTIONS = {
-    "joint_log_prob": "03_the_recurrent_policy.ipynb: "
-    "Sum the log-probability over the dimensions of the action",
     "no_bootstrap_through_termination": ENDS
     + "Advantages by hand: terminated or truncated, one stops the bootstrap",
     "bootstrap_through_truncation": ENDS
@@ -21,56 +19,6 @@ SECTIONS = {
     "bootstrap_goes_on": ENDS + "Which hidden state goes with V at the end of a rollout?",
     "padding_outside_loss": ENDS + "Padding leaks into the loss, the normalisation, the statistics",
 }
-
-
-def _joint(replay: Replay) -> Finding:
-    """One log-probability a step: that of the stored action, summed over its dimensions."""
-    name, section = "joint_log_prob", SECTIONS["joint_log_prob"]
-    log_prob, action = replay.column("log_prob"), replay.column("action")
-    if log_prob.shape != (replay.T, replay.N):
-        return Finding(
-            name,
-            FAILED,
-            f"expected log_prob of shape {(replay.T, replay.N)}, got {log_prob.shape}",
-            "One number for each dimension of the action, not summed.",
-            "Sum over the action's dimensions: Independent(Normal(mean, std), 1).",
-            section,
-        )
-    if "probs" in replay.rollout:
-        probs = replay.rollout["probs"]
-        chosen = np.take_along_axis(probs, action[..., None].astype(int), -1)
-        each = np.log(chosen)
-    elif "mean" in replay.rollout and "std" in replay.rollout:
-        mean, std = replay.rollout["mean"], replay.rollout["std"]
-        each = -0.5 * ((action - mean) / std) ** 2 - np.log(std) - 0.5 * np.log(2 * np.pi)
-    else:
-        return Finding(name, PASSED, f"shape (T, N) = {log_prob.shape}; nothing to compare with")
-    valid = replay.rollout["valid"]
-    joint = each.sum(-1)
-    bound = tolerance(log_prob.dtype, each.shape[-1], float(np.abs(each).max()))
-    gap = np.where(valid, np.abs(log_prob - joint), 0.0)
-    if gap.max() <= bound:
-        told = f"shape (T, N) = {log_prob.shape}, the sum over {each.shape[-1]} dimension(s)"
-        return Finding(name, PASSED, told, excess=float(gap.max() / bound))
-    mean_gap = np.where(valid, np.abs(log_prob - each.mean(-1)), 0.0)
-    t, n = np.unravel_index(gap.argmax(), gap.shape)
-    averaged = each.shape[-1] > 1 and mean_gap.max() <= bound
-    off = float((gap > bound).mean())
-    return Finding(
-        name,
-        FAILED,
-        f"{off:.0%} of steps are off, worst at step {t} of env {n}: "
-        f"{log_prob[t, n]:.3g}, the sum gives {joint[t, n]:.3g}",
-        "Averaged over the action's dimensions."
-        if averaged
-        else "This is not the log-probability of the stored action: was the action clipped, or "
-        "drawn anew?",
-        "Sum: independent probabilities multiply, their logarithms add."
-        if averaged
-        else "Store the action as drawn, with its own log-probability.",
-        section,
-        float(gap.max() / bound),
-    )
 
 
 def _follows(replay: Replay) -> tuple[np.ndarray, float]:
@@ -265,7 +213,6 @@ def _wild(columns: Any, valid: np.ndarray) -> Iterator[tuple[str, Any]]:
 
 
 CHECKS: dict[str, Callable[[Replay], Finding]] = {
-    "joint_log_prob": _joint,
     "no_bootstrap_through_termination": _termination,
     "bootstrap_through_truncation": _truncation,
     "bootstrap_goes_on": _goes_on,
