@@ -141,7 +141,8 @@ def open_and_run(browser: Any, address: str) -> Any:
     page.wait_for_function(READY)
     # Started, not awaited: `evaluate` has no timeout.
     page.evaluate("() => { window.jupyterapp.commands.execute('notebook:run-all-cells') }")
-    page.wait_for_function(f"() => {{ const s = ({CELLS})(); return s.done || s.errors.length }}")
+    over = f"() => {{ const s = ({CELLS})(); return s.done || s.errors.length }}"
+    page.wait_for_function(over, timeout=400_000)  # notebook 07 trains for a minute, or more
     if errors := page.evaluate(CELLS)["errors"]:
         raise RuntimeError(f"{address.split('?')[0]}: {errors}")
     return page
