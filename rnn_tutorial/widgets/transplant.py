@@ -101,7 +101,7 @@ class TransplantView(LiveView):
         return own, other
 
     def _explain(self, ax: Axes) -> None:
-        """A legend; it stands in the background, since drawing words takes longer than paths."""
+        """A legend in the background."""
         looks: dict[str, dict[str, Any]] = {
             "own goal": {"marker": "*", "ls": "", "ms": 12, "color": REWARD},
             "partner's goal": {"marker": "*", "ls": "", "ms": 12, "mfc": "white", "mec": REWARD},
@@ -115,6 +115,8 @@ class TransplantView(LiveView):
         """A plane with everything that will move on it."""
         set_plane(ax, 1.4)
         ax.set_title(f"agent {name}")
+        # What stays is drawn once: words take longer than paths.
+        ax.text(-1.35, -1.3, "at the end, from own | partner's goal:", fontsize=9)
 
         def line(style: str = "-", **look: Any) -> Line2D:
             return ax.plot([], [], style, **look)[0]
@@ -126,7 +128,7 @@ class TransplantView(LiveView):
             "after": line(color=HIDDEN, lw=2),
             "swap": line("s", ms=7, mfc="white", mec=HIDDEN, mew=2, zorder=5),
             "end": line("o", ms=8, mec="white", zorder=6),
-            "words": ax.text(0, -1.32, "", ha="center", va="bottom", fontsize=11),
+            "words": ax.text(0.72, -1.3, "", fontsize=10),
         }
         self.moving += parts.values()
         return parts
@@ -144,7 +146,7 @@ class TransplantView(LiveView):
             parts["end"].set_color(HIDDEN if k < self.steps else OBSERVATION)
             for key, goal in (("own", goals[i]), ("other", goals[1 - i])):
                 parts[key].set_data([goal[0]], [goal[1]])
-            parts["words"].set_text(f"ends {own[i]:.2f} from own, {other[i]:.2f} from partner's")
+            parts["words"].set_text(f"{own[i]:.2f} | {other[i]:.2f}")
         return self.live.frame()
 
     def _describe(self) -> str:
