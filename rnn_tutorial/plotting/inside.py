@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
-from matplotlib.colors import Normalize, to_hex
+from matplotlib.colors import Normalize, to_hex, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
@@ -156,7 +156,7 @@ def draw_delays(
         blind: what can be had without any memory, drawn as a dashed line.
     """
     cells = {"rnn": "vanilla RNN", "gru": "GRU", "lstm": "LSTM"}
-    fig, axes = figure(1, 3, size=(9.6, 3.4), sharex=True, sharey=True)
+    fig, axes = figure(1, 3, size=(9.4, 3.2), sharex=True, sharey=True)
     lengths = [name for name in ("whole", "50", "10") if name in set(table["bptt"].map(str))]
     for ax, (cell, title) in zip(axes, cells.items(), strict=True):
         for length, style in zip(lengths, STYLES, strict=False):
@@ -164,8 +164,10 @@ def draw_delays(
             wide = chosen.pivot(index="delay", columns="seed", values=column)
             places = range(len(wide))
             colour = GRADIENT if log else HIDDEN
-            ax.plot(places, wide.to_numpy(), style, color=colour, lw=0.8, alpha=0.45)
-            ax.plot(places, wide.median(axis=1), style, color=colour, lw=2.4)
+            # Pale, and not smoothed: a third of the file's size.
+            pale = tuple(1 - 0.4 * (1 - part) for part in to_rgb(colour))
+            ax.plot(places, wide.to_numpy(), style, color=pale, lw=0.5, antialiased=False)
+            ax.plot(places, wide.median(axis=1), style, color=colour, lw=2.4, zorder=3)
         ax.set(title=title, xlabel="delay (steps)")
         ax.set_xticks(places, wide.index)
         if blind is not None:
