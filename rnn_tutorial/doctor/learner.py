@@ -57,5 +57,8 @@ class Learner(Protocol):
         ...
 
     def loss(self, batch: Columns) -> tuple[float, Any]:
-        """The loss of a minibatch and its gradient, all parameters' in one row."""
+        """The loss of a minibatch and its gradient, all parameters' in one row.
+
+        A learner that can't say raises a NotImplementedError with the reason.
+        """
         ...

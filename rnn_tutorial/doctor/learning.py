@@ -30,7 +30,7 @@ def examine_learner(learner: Learner) -> list[Finding]:
     for name, check in CHECKS.items():
         try:
             findings.append(check(replay))
-        except NotApplicableError as reason:
+        except (NotApplicableError, NotImplementedError) as reason:
             findings.append(Finding(name, NOT_APPLICABLE, str(reason)))
         except Exception as error:
             raised = f"raised {type(error).__name__}: {_short(error)}"
