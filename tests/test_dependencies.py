@@ -45,6 +45,7 @@ MAY_IMPORT = {
         "ppo",
         "data",
         "envs",
+        "runs",
     },
     "exercises": CORE,
     "plotting": CORE | {"exercises"},
