@@ -128,7 +128,7 @@ class Bug:
         table = read_table(ERRORS).set_index("bug")
         return str(table.loc[self.name, "error"]) if self.name in table.index else ""
 
-    def cost(self) -> "pd.DataFrame":
+    def curves(self) -> "pd.DataFrame":
         """Its damaged learning curves beside the healthy ones on the same course, as measured.
 
         Returns:
