@@ -11,6 +11,7 @@ from rnn_tutorial.doctor.preparation import (
     bytes_held,
     copy_of,
     generators_kept,
+    one_thread,
     seed_all,
     subject_kept,
     wake_zeros,
@@ -37,8 +38,8 @@ def examine(
     """Examines a recurrent policy: is it one, and the same one in acting and in training?
 
     The subject is left as it was: the examination works on a deep copy in evaluation mode, in
-    float64 where the subject can, and with small numbers in the place of parameters that are all
-    zero (a head that begins at zero hides what lies behind it).
+    float64 where the subject can, with one thread, and with small numbers in the place of
+    parameters that are all zero (a head that begins at zero hides what lies behind it).
 
     Args:
         subject: anything with `initial_state`, `step` and `unroll`; see `Subject`.
@@ -57,16 +58,16 @@ def examine(
     """
     spec = observations_of(subject, obs_shape, obs_dtype, obs_bounds)
     name = _name(subject)
-    with generators_kept():
+    with generators_kept(), one_thread():
         try:
             outcomes = _examine(subject, spec, seed, memory_limit)
         except Exception as error:  # whatever a subject may be, there is a report
             outcomes = _none_but_runs(failed(f"could not be examined: {_short(error)}"))
-    findings = [_finding(check, outcomes[check]) for check in ADVICE]
-    if learner is not None:
-        from rnn_tutorial.doctor.learning import examine_learner
+        findings = [_finding(check, outcomes[check]) for check in ADVICE]
+        if learner is not None:
+            from rnn_tutorial.doctor.learning import examine_learner
 
-        findings += examine_learner(learner)
+            findings += examine_learner(learner)
     return Report(name, tuple(findings))
 
 

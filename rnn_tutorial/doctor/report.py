@@ -102,13 +102,18 @@ class Report:
 
     __repr__ = __str__
 
-    def _repr_html_(self) -> str:
+    def to_html(self, only_failed: bool = False) -> str:
+        """The report as a table, of all checks or of those that failed."""
         head = "".join(f"<th style='text-align:left'>{word}</th>" for word in HEADER)
-        rows = "".join(map(_row, self.checks))
+        shown = [check for check in self.checks if check.status == FAILED or not only_failed]
+        rows = "".join(map(_row, shown))
         return (
             f"<p><b>{escape(self.verdict)}</b></p>"
             f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
         )
+
+    def _repr_html_(self) -> str:
+        return self.to_html()
 
 
 HEADER = ("check", "status", "evidence", "likely cause and cure", "read")

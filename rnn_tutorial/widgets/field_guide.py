@@ -1,0 +1,84 @@
+"""The field guide: pick a bug, see its diff, what it does to the memory and the curve, its report."""
+
+from html import escape
+
+import ipywidgets as w
+
+from rnn_tutorial.doctor import Report
+from rnn_tutorial.doctor.zoo import BUGS, FILES
+from rnn_tutorial.plotting.bugs import draw_bug
+from rnn_tutorial.plotting.figures import png_bytes
+from rnn_tutorial.widgets.live import LiveView
+
+LINES = {"+": "#E3F4EE", "-": "#FBE9DF", "@": "#EEEEEE"}  # what a diff's lines stand on
+
+
+class FieldGuide(LiveView):
+    """A list of bugs; the chosen one's story and diff, its picture, and the doctor's report.
+
+    The picture is drawn and the subject examined when a bug is chosen for the first time; both are
+    kept for the next time.
+
+    Args:
+        bug: the bug to begin with.
+
+    Attributes:
+        reports: name -> report, of the bugs that were looked at.
+
+    Raises:
+        ValueError: for a bug that the zoo does not have.
+    """
+
+    def __init__(self, bug: str = "amnesia") -> None:
+        if bug not in BUGS:
+            raise ValueError(f"bug: expected one of {list(BUGS)}, got {bug!r}")
+        options = [
+            (f"{file.__name__.rpartition('.')[2]} · {one.name}", one.name)
+            for file in FILES
+            for one in file.BUGS
+        ]
+        self.reports: dict[str, Report] = {}
+        self._pictures: dict[str, bytes] = {}
+        self.choice = w.Dropdown(options=options, value=bug, description="bug")
+        self.choice.layout.width = "420px"
+        self.words, self.report = w.HTML(), w.HTML()
+        super().__init__([self.choice, self.words], self._picture, self._describe, width=1040)
+        self.children = [*self.children, self.report]
+        self.choice.observe(self.refresh, "value")
+
+    def _show(self) -> None:
+        bug = BUGS[self.choice.value]
+        met = ", ".join(bug.met)
+        self.words.value = (
+            f"<p><b>{escape(bug.title)}</b> {escape(bug.story)} <i>Met in: {escape(met)}.</i></p>"
+            f"{diff_html(bug.diff)}"
+        )
+        if bug.name not in self._pictures:
+            self.report.value = "<p>Under examination ...</p>"
+        super()._show()
+        if bug.name not in self.reports:
+            self.reports[bug.name] = bug.examine()
+        self.report.value = self.reports[bug.name].to_html(only_failed=True)
+
+    def _picture(self) -> bytes:
+        name = self.choice.value
+        if name not in self._pictures:
+            self._pictures[name] = png_bytes(draw_bug(BUGS[name]))
+        return self._pictures[name]
+
+    def _describe(self) -> str:
+        bug = BUGS[self.choice.value]
+        found = ", ".join(self.reports[bug.name].failed)
+        return (
+            f"{bug.title} Hidden states in acting and in training, healthy and sick, and learning "
+            f"curves with the bug and without. The doctor finds: {found}."
+        )
+
+
+def diff_html(diff: str) -> str:
+    """A unified diff with its lines on colours."""
+    lines = [
+        f'<div style="background:{LINES.get(line[:1], "none")};white-space:pre">{escape(line)}</div>'
+        for line in diff.splitlines()
+    ]
+    return f'<div style="font:12px/1.5 monospace;overflow-x:auto">{"".join(lines)}</div>'
