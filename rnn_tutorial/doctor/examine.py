@@ -58,11 +58,12 @@ def examine(
     """
     spec = observations_of(subject, obs_shape, obs_dtype, obs_bounds)
     name = _name(subject)
-    with generators_kept(), one_thread():
-        try:
-            outcomes = _examine(subject, spec, seed, memory_limit)
-        except Exception as error:  # whatever a subject may be, there is a report
-            outcomes = _none_but_runs(failed(f"could not be examined: {_short(error)}"))
+    with one_thread():
+        with generators_kept():
+            try:
+                outcomes = _examine(subject, spec, seed, memory_limit)
+            except Exception as error:  # whatever a subject may be, there is a report
+                outcomes = _none_but_runs(failed(f"could not be examined: {_short(error)}"))
         findings = [_finding(check, outcomes[check]) for check in ADVICE]
         if learner is not None:
             from rnn_tutorial.doctor.learning import examine_learner

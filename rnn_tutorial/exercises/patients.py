@@ -74,6 +74,7 @@ class PatientC(nn.Module):
     """A GRU cell behind a running mean of its observations. It has two diseases."""
 
     obs_shape = 5
+    mean: Tensor
 
     def __init__(self) -> None:
         super().__init__()

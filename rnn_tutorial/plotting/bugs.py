@@ -85,7 +85,13 @@ def draw_damage(ax: Axes, bug: Bug) -> None:
         up = "sick" if ends["sick"] > ends["healthy"] else "healthy"
         places = {n: middle + (0.03 if n == up else -0.03) * (high - low) for n in ends}
     for name, end in ends.items():
-        ax.text(1.02 * span, places[name], f"{name} {end:.1f}".replace("-", "−"), va="center", fontsize=9)
+        ax.text(
+            1.02 * span,
+            places[name],
+            f"{name} {end:.1f}".replace("-", "−"),
+            va="center",
+            fontsize=9,
+        )
     seeds = table["seed"].nunique()
     ax.set_title(f"return while learning, {seeds} seeds", fontsize=10)
     ax.set(xlabel="thousand steps of experience", ylabel="return, mean over a rollout")

@@ -19,12 +19,14 @@ def draw_oracle(ax: Axes, level: float) -> None:
     ax.axhline(level, color=ACTION, ls="--", lw=1.5)
 
 
-def draw_learning_curves(table: "pd.DataFrame", oracle: float, column: str = "agent") -> Figure:
+def draw_learning_curves(
+    table: "pd.DataFrame", oracle: float | None = None, column: str = "agent"
+) -> Figure:
     """Returns over training: a panel for each agent, every seed thin and the median bold.
 
     Args:
         table: a row for each iteration of each run: agent, seed, steps and return.
-        oracle: the return of a policy that sees the goal.
+        oracle: the return of a policy that sees the goal; None draws no line.
         column: what gets a panel of its own.
     """
     names = list(dict.fromkeys(table[column]))
@@ -35,7 +37,8 @@ def draw_learning_curves(table: "pd.DataFrame", oracle: float, column: str = "ag
         thousands, median = runs.index.to_numpy() / 1000, runs.median(axis=1).to_numpy()
         ax.plot(thousands, runs.to_numpy(), color=REWARD, lw=0.6, alpha=0.6)
         ax.plot(thousands, median, color=REWARD, lw=2.5)
-        draw_oracle(ax, oracle)
+        if oracle is not None:
+            draw_oracle(ax, oracle)
         ax.set_title(f"{name}\nlast median {median[-1]:.1f}", fontsize=10)
     axes[0].set_ylabel("return, mean over a rollout")
     fig.supxlabel("thousand steps of experience", fontsize=10)

@@ -1,4 +1,4 @@
-"""The field guide: pick a bug, see its diff, what it does to the memory and the curve, its report."""
+"""The field guide: pick a bug; see its diff, its picture and the doctor's report."""
 
 from html import escape
 
@@ -43,7 +43,7 @@ class FieldGuide(LiveView):
         self.choice.layout.width = "420px"
         self.words, self.report = w.HTML(), w.HTML()
         super().__init__([self.choice, self.words], self._picture, self._describe, width=1040)
-        self.children = [*self.children, self.report]
+        self.children = [self.choice, self.words, self.failure, self.image, self.report]
         self.choice.observe(self.refresh, "value")
 
     def _show(self) -> None:
@@ -78,7 +78,8 @@ class FieldGuide(LiveView):
 def diff_html(diff: str) -> str:
     """A unified diff with its lines on colours."""
     lines = [
-        f'<div style="background:{LINES.get(line[:1], "none")};white-space:pre">{escape(line)}</div>'
+        f'<div style="white-space:pre;background:{LINES.get(line[:1], "none")}">'
+        f"{escape(line)}</div>"
         for line in diff.splitlines()
     ]
     return f'<div style="font:12px/1.5 monospace;overflow-x:auto">{"".join(lines)}</div>'

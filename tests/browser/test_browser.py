@@ -181,3 +181,14 @@ def test_08_a_swap_at_another_time_and_another_pair(lab):
     pair.fill("7")
     view.moves(lambda: pair.press("Enter"))
     view.photograph("08_transplant_pair")
+
+
+def test_09_another_bug_is_drawn_and_examined(lab):
+    view = View(lab("09"))
+    view.moves(lambda: view.choose("bug", "resets · never_reset"))
+    report = view.output.locator("code:has-text('reset_clears')")
+    report.first.wait_for()
+    view.photograph("09_never_reset")
+    view.moves(lambda: view.choose("bug", "carrying · missing_state"))
+    view.output.locator("code:has-text('runs')").first.wait_for()
+    view.photograph("09_missing_state")

@@ -92,11 +92,12 @@ class ChangedPackage:
         hunks: list[str] = []
         for module, sick in self.sources.items():
             healthy = healthy_source(module).splitlines()
+            path = f"rnn_tutorial/{module.replace('.', '/')}.py"
             lines = difflib.unified_diff(
                 healthy,
                 sick.splitlines(),
-                fromfile=f"rnn_tutorial/{module}.py",
-                tofile=f"rnn_tutorial/{module}.py, {self.name}",
+                fromfile=path,
+                tofile=f"{path}, {self.name}",
                 n=2,
                 lineterm="",
             )
