@@ -43,6 +43,15 @@ class Amnesiac(PatientA):
         return output, self.initial_state(len(obs))
 
 
+class Memoryless(PatientA):
+    def initial_state(self, n):
+        return ()
+
+    def step(self, obs, state, reset):
+        output, _ = super().step(obs, super().initial_state(len(obs)), reset)
+        return output, ()
+
+
 class Larger(CuredA):
     def __init__(self):
         super().__init__()
@@ -87,7 +96,8 @@ def test_an_untouched_stub_is_not_attempted():
         (PatientA, None, CuredA, "0 of 1"),
         (PatientA, "cell_not_cleared", Untouched, "the cure is still to come"),
         (PatientA, ("cell_not_cleared", "amnesia"), CuredA, "caught by memory_carried"),
-        (PatientA, "cell_not_cleared", Amnesiac, "the memory is gone with the disease"),
+        (PatientA, "cell_not_cleared", Amnesiac, "still finds memory_carried"),
+        (PatientA, "cell_not_cleared", Memoryless, "the memory is gone with the disease"),
         (PatientA, "cell_not_cleared", Larger, "other weights: head"),
         (PatientA, "cell_not_cleared", Raises, "Raises() raises KeyError"),
         (PatientC, "hidden_member", HalfCuredC, "1 of 2"),

@@ -104,9 +104,10 @@ class Report:
 
     def to_html(self, only_failed: bool = False) -> str:
         """The report as a table, of all checks or of those that failed."""
-        head = "".join(f"<th style='text-align:left'>{word}</th>" for word in HEADER)
         shown = [check for check in self.checks if check.status == FAILED or not only_failed]
-        rows = "".join(map(_row, shown))
+        header = HEADER[: 3 if self.healthy else 5]
+        head = "".join(f"<th style='text-align:left'>{word}</th>" for word in header)
+        rows = "".join(_row(check, len(header)) for check in shown)
         return (
             f"<p><b>{escape(self.verdict)}</b></p>"
             f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
@@ -120,7 +121,7 @@ HEADER = ("check", "status", "evidence", "likely cause and cure", "read")
 COLOURS = {PASSED: "#009E73", FAILED: "#D55E00", NOT_APPLICABLE: "#767676"}
 
 
-def _row(check: Finding) -> str:
+def _row(check: Finding, columns: int) -> str:
     advice = page = ""
     if check.status == FAILED:
         advice = f"<b>{escape(check.cause)}</b> {escape(check.cure)}"
@@ -132,7 +133,7 @@ def _row(check: Finding) -> str:
         escape(check.evidence),
         advice,
         page,
-    ]
+    ][:columns]
     return "<tr>" + "".join(f"<td style='text-align:left'>{cell}</td>" for cell in cells) + "</tr>"
 
 

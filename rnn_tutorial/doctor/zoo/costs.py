@@ -45,7 +45,7 @@ def costs() -> "pd.DataFrame":
     for (bug, course), runs in final[final["bug"] != "healthy"].groupby(["bug", "course"]):
         sick = runs.set_index("seed")["final"].sort_index()
         well = healthy[course].reindex(sick.index)
-        difference = (sick - well).to_numpy()
+        difference = (sick - well).tolist()
         low, high = bootstrap_interval(difference)
         rows.append(
             {
