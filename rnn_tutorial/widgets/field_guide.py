@@ -48,7 +48,8 @@ class FieldGuide(LiveView):
 
     def _show(self) -> None:
         bug = BUGS[self.choice.value]
-        met = ", ".join(bug.met)
+        lesson = "the first patient (below)"
+        met = ", ".join(dict.fromkeys(lesson if "lesson" in p else p for p in bug.met))
         self.words.value = (
             f"<p><b>{escape(bug.title)}</b> {escape(bug.story)} <i>Met in: {escape(met)}.</i></p>"
             f"{diff_html(bug.diff)}"
