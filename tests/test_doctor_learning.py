@@ -190,6 +190,37 @@ def test_columns_that_do_not_fit_are_told(rollout, batch, message):
     assert re.search(message, finding.evidence)
 
 
+def test_advantages_of_other_steps_are_found_and_normalised_ones_are_not():
+    def shifted(columns):
+        return {**columns, "advantage": columns["advantage"].roll(1, 1)}
+
+    def normalised(columns):
+        return {**columns, "advantage": 0.5 * columns["advantage"] - 3.0}
+
+    found = {f.name: f for f in examine_learner(Changed(make_learner(), None, shifted))}
+    assert found["every_step_once"].status == "failed"
+    assert "advantages" in found["every_step_once"].cause
+    assert failed(examine_learner(Changed(make_learner(), None, normalised))) == []
+
+
+def test_minibatches_without_an_end_are_told():
+    endless = Changed(make_learner())
+    endless.minibatches = lambda: (b for _ in iter(int, 1) for b in endless.learner.minibatches())
+    finding = examine_learner(endless)[0]
+    assert finding.status == "failed"
+    assert "expected one epoch" in finding.evidence
+
+
+def test_a_learner_that_exits_is_reported():
+    learner = Changed(make_learner())
+
+    def leave():
+        raise SystemExit(3)
+
+    learner.collect = leave
+    assert "SystemExit" in examine_learner(learner)[0].evidence
+
+
 def test_nan_is_a_failure_and_no_crash():
     learner = make_learner()
     wrong = Changed(learner)

@@ -55,13 +55,15 @@ def _nudged(probe: Probe, obs: np.ndarray, state: Any, size: float, seed: int) -
         typical = float((values.nan_to_num(0.0, 0.0, 0.0) ** 2).mean()) ** 0.5
         signs = torch.as_tensor(rng.choice([-1.0, 1.0], values.shape))
         moved = values + size * signs * (values.abs() + typical)
+        if moved.ndim > array.ndim:  # complex numbers, as pairs
+            moved = torch.view_as_complex(moved)
         if isinstance(array, Tensor):
             return moved.to(array.device, array.dtype)
         return moved.numpy().astype(array.dtype)
 
     rows = []
     for row in obs:
-        row = row if probe.spec.whole_numbers else nudge(row)
+        row = row if probe.spec.whole_numbers else probe.spec.within(nudge(row))
         run = probe.run("step", row[None], map_leaves(nudge, state))
         rows.append(run.outputs)
         state = run.state

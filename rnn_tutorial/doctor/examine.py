@@ -20,6 +20,8 @@ from rnn_tutorial.doctor.probe import SubjectError
 from rnn_tutorial.doctor.report import FAILED, Finding, Report
 from rnn_tutorial.doctor.subject import Number, Observations, missing_methods, observations_of
 
+CALL_FAILS = "A call fails that went well with other arguments; it says with which ones."
+CALL_FAILS_CURE = "Make it take any number of envs and steps, and any reset flags."
 MEMORY_LIMIT = 4 * 2**30
 Check = Callable[[Examination], Outcome]
 Gate = Callable[[Examination], Outcome | None]
@@ -62,7 +64,7 @@ def examine(
         with generators_kept():
             try:
                 outcomes = _examine(subject, spec, seed, memory_limit)
-            except Exception as error:  # whatever a subject may be, there is a report
+            except (Exception, SystemExit) as error:  # whatever a subject may be, there is a report
                 outcomes = _none_but_runs(failed(f"could not be examined: {_short(error)}"))
         findings = [_finding(check, outcomes[check]) for check in ADVICE]
         if learner is not None:
@@ -93,7 +95,7 @@ def _finding(name: str, outcome: Outcome) -> Finding:
     )
 
 
-def _short(error: Exception) -> str:
+def _short(error: BaseException) -> str:
     return f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
 
 
@@ -149,8 +151,8 @@ def _attempt(exam: Examination, check: Callable[[Examination], Any]) -> Any:
     try:
         return check(exam)
     except SubjectError as error:
-        return failed(str(error))
-    except Exception as error:
+        return failed(str(error), cause=CALL_FAILS, cure=CALL_FAILS_CURE)
+    except (Exception, SystemExit) as error:
         text = f"could not be judged: {_short(error)}"
         return skipped(text) if exam.failed("state_form") else failed(text)
 

@@ -14,6 +14,9 @@ from rnn_tutorial.doctor.preparation import modules
 from rnn_tutorial.doctor.probe import WAYS, Probe
 
 AT = 5
+BACK = 16  # steps over which the gradient is followed back
+OTHER = 2  # an env that does not reset while env 0 does
+NAN = "The backward pass gives NaN: a root or a logarithm at 0, or a where() beside such a branch."
 
 
 class Graph:
@@ -57,7 +60,8 @@ class Graph:
     @staticmethod
     def _used(probe: Probe, output: Any) -> list[Tensor]:
         pairs = zip(leaves(output), probe.layout, strict=True)
-        return [a for (_, a), (_, used, _) in pairs if used and _can(a)]
+        found = [a for (_, a), (_, used, _) in pairs if used and _can(a)]
+        return [torch.view_as_real(a) if a.is_complex() else a for a in found]
 
     def loss(self, t: int, env: int | None = None) -> Tensor | None:
         """A weighted sum of the outputs at time t; None where they carry no graph."""
@@ -87,7 +91,7 @@ def gradients(loss: Tensor, inputs: list[Tensor], keep: bool = True) -> list[Ten
     with torch.backends.cudnn.flags(enabled=False):
         found = torch.autograd.grad(loss, inputs, retain_graph=keep, allow_unused=True)
     pairs = zip(found, inputs, strict=True)
-    return [torch.zeros_like(x) if g is None else g.nan_to_num() for g, x in pairs]
+    return [torch.zeros_like(x) if g is None else g for g, x in pairs]
 
 
 def gradient_flows_back(exam: Examination) -> Outcome:
@@ -95,32 +99,66 @@ def gradient_flows_back(exam: Examination) -> Outcome:
     if not exam.remembers.get("unroll"):
         return skipped("unroll carries no memory, see memory_carried")
     probe = exam.probe
-    steps = 8
     missing: list[int] | None = None
     for scale in dict.fromkeys((probe.scale, 1.0, 0.1)):  # a saturated cell has no gradient
-        obs, start = probe.draw(steps, probe.N, scale), probe.warm(probe.N)
+        obs, start = probe.draw(BACK, probe.N, scale), probe.warm(probe.N)
         graph = Graph(probe, "unroll", obs, start)
-        loss = graph.loss(steps - 1)
+        loss = graph.loss(BACK - 1)
         if loss is None:
             if probe_builds_graph(probe):
                 return failed("the outputs of unroll carry no graph, those of step do")
             return skipped("no output carries a graph (no_grad, or no torch inside)")
+        if not graph.inputs():
+            return skipped("neither observations nor states are floating-point")
         found = gradients(loss, graph.inputs())
+        if any(bool(gradient.isnan().any()) for gradient in found):
+            return failed("the gradient of the last output is NaN", cause=NAN)
         reached = [bool(gradient.any()) for gradient in found]
         if probe.spec.whole_numbers:
             return _by_the_state(probe, graph, reached)
         depends = _value_depends(probe, obs, start)
-        cut = [t for t in range(steps - 1) if depends[t] and not reached[t]]
+        cut = [t for t in range(BACK - 1) if depends[t] and not reached[t]]
         missing = cut if missing is None else [t for t in missing if t in cut]
         if not missing:
-            back = sum(reached[: steps - 1])
+            if not exam.failed("reset_only_named") and _cut_by_another(probe, obs, start):
+                return failed(
+                    f"a reset of env 0 at t = {AT} ends the gradient of env {OTHER}, which goes on",
+                    cause="One env's reset detaches the states of all envs.",
+                )
+            back = sum(reached[: BACK - 1])
             return passed(f"the gradient of the last output reaches {back} steps back")
+        if any(reached[BACK:]) and not _reached_by_steps(probe, obs, start, missing):
+            return passed(
+                "the gradient of the last output reaches the first state; no observation has one, "
+                "by step or by unroll"
+            )
     assert missing is not None
     last = max(missing)
     return failed(
-        f"the output at t = {steps - 1} depends on the observation at t = {last}, "
-        f"its gradient is zero there ({len(missing)} of {steps - 1} earlier steps)"
+        f"the output at t = {BACK - 1} depends on the observation at t = {last}, "
+        f"its gradient is zero there ({len(missing)} of {BACK - 1} earlier steps)"
     )
+
+
+def _cut_by_another(probe: Probe, obs: np.ndarray, start: Any) -> bool:
+    """Whether env 0's reset takes gradients away from another env, which does not reset."""
+    reached = []
+    for resets in (False, True):
+        reset = np.zeros(obs.shape[:2], dtype=bool)
+        reset[AT, 0] = resets
+        graph = Graph(probe, "unroll", obs, start, reset)
+        loss = graph.loss(BACK - 1, OTHER)
+        assert loss is not None
+        reached.append([bool(g.any()) for g in gradients(loss, graph.inputs())])
+    return any(without and not with_it for without, with_it in zip(*reached, strict=True))
+
+
+def _reached_by_steps(probe: Probe, obs: np.ndarray, start: Any, times: list[int]) -> bool:
+    """Whether steps, the state passed on, give the last output a gradient at one of these times."""
+    graph = Graph(probe, "step", obs, start)
+    loss = graph.loss(BACK - 1)
+    found = [] if loss is None else gradients(loss, graph.inputs())
+    return bool(found) and any(bool(found[t].any()) for t in times)
 
 
 def _by_the_state(probe: Probe, graph: Graph, reached: list[bool]) -> Outcome:
@@ -139,7 +177,7 @@ def _value_depends(probe: Probe, obs: np.ndarray, start: Any) -> list[bool]:
     found = []
     for t in range(len(obs)):
         other = obs.copy()
-        other[t] = obs[t] * 1.1 + 1e-3
+        other[t] = probe.spec.within(obs[t] * 1.1 + 1e-3)
         changed = probe.run("unroll", other, start).outputs[-1:]
         found.append(probe.compare(changed, last).excess > 1e2)
     return found
@@ -163,7 +201,7 @@ def gradient_stops_at_reset(exam: Examination) -> Outcome:
             graph = Graph(probe, way, probe.draw(steps, probe.N), probe.warm(probe.N), reset)
             for later in (t, steps - 1):
                 loss = graph.loss(later, env)
-                if loss is None:
+                if loss is None or not graph.inputs():
                     continue
                 found = gradients(loss, graph.inputs())
                 times = 0 if probe.spec.whole_numbers else steps
@@ -188,31 +226,46 @@ RESETS = ("reset_clears", "reset_before_step", "reset_every_part", "reset_only_n
 def second_update(exam: Examination) -> Outcome:
     """After an update and a detach of the state, the next update goes through."""
     probe = exam.probe
-    updated = 0
+    rows = [probe.draw(4, probe.N) for _ in range(3)]
+    named = [pair for root in modules(probe.subject) for pair in root.named_parameters()]
+    named = [(name, p) for name, p in named if p.requires_grad and p.is_floating_point()]
+    weights = [p for _, p in named]
+    learned: dict[str, list[bool]] = {}
     for way in WAYS:
         state = probe.initial(probe.N)
         earlier: list[Tensor] = []
-        for update in ("first", "second", "third"):
-            graph = Graph(probe, way, probe.draw(4, probe.N), state)
+        for update, obs in zip(("first", "second", "third"), rows, strict=True):
+            graph = Graph(probe, way, obs, state)
             losses = [loss for t in range(4) if (loss := graph.loss(t)) is not None]
             if not losses:
                 break
-            weights = [p for root in modules(probe.subject) for p in root.parameters()]
-            weights = [p for p in weights if p.requires_grad and p.is_floating_point()]
+            inputs = [*graph.inputs(), *weights, *earlier]
             try:
-                inputs = [*graph.inputs(), *weights, *earlier]
                 found = gradients(torch.stack(losses).sum(), inputs, keep=False)
             except RuntimeError as error:
                 return failed(f"{way}, {update} update: backward raised: {_short(error)}")
-            if any(bool(g.any()) for g in found[len(inputs) - len(earlier) :]):
+            if any(bool(gradient.isnan().any()) for gradient in found):
+                return failed(f"{way}, {update} update: the gradient is NaN", cause=NAN)
+            any_gradient = [bool(gradient.any()) for gradient in found]
+            if any(any_gradient[len(inputs) - len(earlier) :]):
                 return failed(
                     f"{way}: the {update} update's gradient reaches observations of an earlier one"
                 )
+            of_weights = any_gradient[len(graph.inputs()) :][: len(weights)]
+            before = learned.get(way, of_weights)
+            learned[way] = [a or b for a, b in zip(before, of_weights, strict=True)]
             earlier += [row for row in graph.obs if row.requires_grad]
             state = clone(graph.last)
-            updated += 1
-    if not updated:
+    if not learned:
         return skipped("no output carries a graph (no_grad, or no torch inside)")
+    if len(learned) == len(WAYS) and not exam.failed("step_equals_unroll"):
+        for (name, _), by_step, by_unroll in zip(named, *learned.values(), strict=True):
+            if by_step and not by_unroll:
+                return failed(
+                    f"the weight {name} gets a gradient by step and none by unroll",
+                    cause="Training reads a weight without its graph (.data, detach, no_grad).",
+                    cure="Use the parameter itself in both branches.",
+                )
     return passed("three updates in a row, the state detached between them")
 
 

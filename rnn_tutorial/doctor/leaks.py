@@ -132,9 +132,10 @@ def no_env_leak(exam: Examination) -> Outcome:
     for way in WAYS:
         case = exam.case(way)
         base = case.base.outputs
-        for env, wild in ((0, False), (probe.N - 2, True)):
+        for env in range(probe.N):
             others = [n for n in range(probe.N) if n != env]
             obs = case.obs.copy()
+            wild = env == probe.N - 2
             obs[:, env] = probe.wild(probe.T) if wild else probe.draw(probe.T, 1)[:, 0]
             start = mix_envs(probe, case.start, probe.warm(probe.N), [env])
             got = probe.run(way, obs, start).outputs

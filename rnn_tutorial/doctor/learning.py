@@ -19,7 +19,7 @@ def examine_learner(learner: Learner) -> list[Finding]:
     """
     try:
         replay = Replay(learner)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raised = f"collecting or replaying raised {type(error).__name__}: {_short(error)}"
         cure = "The call must run before anything else can be examined."
         section = SECTIONS["learner_runs"]
@@ -32,7 +32,7 @@ def examine_learner(learner: Learner) -> list[Finding]:
             findings.append(check(replay))
         except (NotApplicableError, NotImplementedError) as reason:
             findings.append(Finding(name, NOT_APPLICABLE, str(reason)))
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raised = f"raised {type(error).__name__}: {_short(error)}"
             cure = "Make `evaluate` and `loss` run on the learner's own minibatches."
             section = SECTIONS[name]
@@ -40,7 +40,7 @@ def examine_learner(learner: Learner) -> list[Finding]:
     return findings
 
 
-def _short(error: Exception) -> str:
+def _short(error: BaseException) -> str:
     return str(error).split("\n")[0][:200]
 
 

@@ -35,7 +35,10 @@ def leaves(nest: Any, path: str = "") -> Leaves:
 def children(nest: Any) -> list[tuple[str, Any]]:
     """The parts of a nest that is no array, each with its piece of the path."""
     if isinstance(nest, Distribution):
-        return [(f".{name}", value) for name, value in distribution_parts(nest).items()]
+        kind = type(nest).__name__
+        if hasattr(nest, "reinterpreted_batch_ndims"):
+            kind += str(nest.reinterpreted_batch_ndims)
+        return [(f".{kind}.{name}", value) for name, value in distribution_parts(nest).items()]
     if isinstance(nest, Mapping):
         return [(f"[{key!r}]", nest[key]) for key in _keys(nest)]
     if isinstance(nest, tuple) and hasattr(nest, "_fields"):
@@ -63,6 +66,8 @@ def distribution_parts(distribution: Distribution) -> dict[str, Any]:
         name: part for name, part in vars(distribution).items() if isinstance(part, Distribution)
     }
     if inner:
+        for i, transform in enumerate(getattr(distribution, "transforms", ())):
+            inner |= _transform_parts(transform, f"transforms[{i}]")
         return inner
     names = set(distribution.arg_constraints)
     for one, views in VIEWS.items():
@@ -71,6 +76,18 @@ def distribution_parts(distribution: Distribution) -> dict[str, Any]:
     if not names:
         return {name: part for name, part in vars(distribution).items() if isinstance(part, Tensor)}
     return {name: getattr(distribution, name, None) for name in sorted(names)}
+
+
+def _transform_parts(transform: Any, name: str) -> dict[str, Any]:
+    """The tensors and numbers that a transform is made of; one without any counts as its kind."""
+    found = {
+        f"{name}.{type(transform).__name__}.{key}": part
+        for key, part in sorted(vars(transform).items())
+        if isinstance(part, (Tensor, float, int)) and not key.startswith("_")
+    }
+    for i, part in enumerate(getattr(transform, "parts", ())):
+        found |= _transform_parts(part, f"{name}.parts[{i}]")
+    return found or {f"{name}.{type(transform).__name__}": 0}
 
 
 def map_leaves(function: Callable[[Any], Any], nest: Any) -> Any:

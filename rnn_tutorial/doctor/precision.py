@@ -14,10 +14,13 @@ from rnn_tutorial.doctor.preparation import members, modules, to_double
 from rnn_tutorial.doctor.probe import Probe, SubjectError
 from rnn_tutorial.doctor.subject import Observations
 
+REAL = {"complex128": "float64", "complex64": "float32"}  # observations of a complex subject
+
 
 def first_probe(subject: Any, spec: Observations, seed: int, limit: int) -> Probe:
     """A probe in the subject's own kind of arrays, dtype and device."""
     dtype, device, use_torch = torch.float32, torch.device("cpu"), True
+    coarsest = None
     trial = Probe(subject, spec, seed, dtype, device, use_torch, limit)
     arrays = [array for _, array in leaves(trial.call("initial_state", trial.N))]
     weights = [p for root in modules(subject) for p in [*root.parameters(), *root.buffers()]]
@@ -26,6 +29,7 @@ def first_probe(subject: Any, spec: Observations, seed: int, limit: int) -> Prob
         device = known[0].device
         floats = [a.dtype for a in known if a.is_floating_point()]
         dtype = floats[0] if floats else dtype
+        coarsest = max(floats, key=lambda kind: EPS[str(kind)], default=dtype)
     elif arrays or not modules(subject):
         plain = [a for _, _, a in members(subject) if isinstance(a, (Tensor, np.ndarray))]
         use_torch = not any(isinstance(a, np.ndarray) for a in arrays) and any(
@@ -33,10 +37,13 @@ def first_probe(subject: Any, spec: Observations, seed: int, limit: int) -> Prob
         )
         floats = [a.dtype for a in [*arrays, *plain] if is_float(a)]
         if floats:
-            dtype = getattr(torch, str(floats[0]).removeprefix("torch."))
+            name = str(floats[0]).removeprefix("torch.")
+            dtype = getattr(torch, REAL.get(name, name))
     if spec.dtype != "float" and not spec.whole_numbers:
         dtype = getattr(torch, spec.dtype)
     made = Probe(subject, spec, seed, dtype, device, use_torch, limit)
+    if coarsest is not None and EPS[str(coarsest)] > EPS[str(dtype)]:
+        made.ruler = Ruler(EPS[str(coarsest)], made.T)
     if not known and not arrays:
         made.use_torch = _takes_torch(made)
     return made

@@ -5,6 +5,7 @@ puts modes, parameters and buffers back. Random generators are restored in eithe
 """
 
 import copy
+import functools
 import random
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,8 +16,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-DEPTH = 5  # how deep members of members are looked at
-LEAVES = (str, bytes, int, float, Tensor, np.ndarray, type, FunctionType, MethodType, ModuleType)
+DEPTH = 12  # how deep members of members are looked at
+LEAVES = (str, bytes, int, float, Tensor, np.ndarray, type, FunctionType, ModuleType)
 
 
 def members(subject: Any) -> Iterator[tuple[Any, str, Any]]:
@@ -31,8 +32,15 @@ def members(subject: Any) -> Iterator[tuple[Any, str, Any]]:
             items = [(str(i), value) for i, value in enumerate(owner)]
         elif isinstance(owner, dict):
             items = list(owner.items())
+        elif isinstance(owner, MethodType):
+            items = [("__self__", owner.__self__)]
+        elif isinstance(owner, functools.partial):
+            items = [("func", owner.func), ("args", owner.args), ("keywords", owner.keywords)]
         elif hasattr(owner, "__dict__") and not isinstance(owner, (type, Tensor)):
             items = list(vars(owner).items())
+        elif hasattr(type(owner), "__slots__"):
+            names = [n for kind in type(owner).__mro__ for n in getattr(kind, "__slots__", ())]
+            items = [(n, getattr(owner, n)) for n in names if hasattr(owner, n)]
         else:
             return
         for key, value in items:
@@ -69,10 +77,10 @@ def copy_of(subject: Any) -> Any | None:
     """A deep copy in evaluation mode, or None where the subject cannot be copied."""
     try:
         made = copy.deepcopy(subject)
-    except Exception:
+        for module in modules(made):
+            module.eval()
+    except (Exception, SystemExit):
         return None
-    for module in modules(made):
-        module.eval()
     return made
 
 
@@ -116,7 +124,7 @@ def _double_member(owner: Any, key: Any, value: Any) -> None:
         new = value.astype(np.float64)
     elif isinstance(value, torch.dtype) and value.is_floating_point:
         new = torch.float64
-    if new is value or isinstance(owner, tuple):
+    if new is value or isinstance(owner, (tuple, MethodType, functools.partial)):
         return
     if isinstance(owner, list):
         owner[int(key)] = new

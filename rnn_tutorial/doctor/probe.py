@@ -69,6 +69,7 @@ class Probe:
         self.dtype, self.device, self.use_torch = dtype, device, use_torch
         self.memory_limit, self.memory_before = memory_limit, memory_guard.resident()
         self.rng = np.random.default_rng(seed)
+        self.default_dtype = torch.get_default_dtype()
         self.scale: Scale = 1.0
         self.layout: list[tuple[str, bool, slice]] = []  # path, used, columns
         self.kept: Tensor | None = None  # columns compared; None means all

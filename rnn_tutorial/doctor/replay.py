@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -66,13 +67,25 @@ class Replay:
         self.learner = learner
         self.before, self.rollout = (_read(learner.collect()) for _ in range(2))
         self.T, self.N = self.rollout["reset"].shape
-        self.batches = [self._batch(batch) for batch in _listed(learner.minibatches())]
+        batches = _listed(learner.minibatches(), self.T * self.N)
+        self.batches = [self._batch(batch) for batch in batches]
 
     def column(self, name: str) -> np.ndarray:
         """A column of the second rollout, where the learner has it."""
         if name not in self.rollout:
             raise NotApplicableError(f"the learner's rollout has no {name!r}")
         return self.rollout[name]
+
+    def astray(self, batch: Batch) -> bool:
+        """Whether a minibatch's advantages are not those of its steps, up to a normalisation."""
+        if "advantage" not in batch.native or "advantage" not in self.rollout:
+            return False
+        steps = batch.valid & (batch.place >= 0)
+        given = array(batch.native["advantage"]).astype(np.float64)[steps]
+        right = self.rollout["advantage"].astype(np.float64).ravel()[batch.place[steps]]
+        if len(given) < 3 or np.ptp(right) == 0.0 or np.ptp(given) == 0.0:
+            return False
+        return bool(np.corrcoef(given, right)[0, 1] < 0.999)
 
     def step(self, place: Any) -> str:
         """A step in words, from its place t * N + n."""
@@ -134,10 +147,12 @@ def _read(columns: Columns) -> dict[str, np.ndarray]:
     return read
 
 
-def _listed(batches: Iterable[Columns]) -> list[Columns]:
-    found = list(batches)
+def _listed(batches: Iterable[Columns], most: int) -> list[Columns]:
+    found = list(islice(batches, most + 1))
     if not found:
         raise ValueError("minibatches: expected at least one, got none")
+    if len(found) > most:
+        raise ValueError(f"minibatches: expected one epoch, got more of them than the {most} steps")
     return found
 
 

@@ -76,6 +76,12 @@ def _set_layout(probe: Probe, of_step: Any, of_other: Any, of_unroll: Any) -> Ou
             if got != shape:
                 return problem
             whole = problem  # such as a state among the outputs, unless it is the only one
+        if constant and got == shape and _same(one, other) and not _same(one, many):
+            return failed(
+                f"output{path}, which has no axis of envs, is another one in unroll than in step",
+                cause="A parameter of the output is treated in two ways.",
+                cure="Let step and unroll share the lines that make their outputs.",
+            )
         width = numbers(one).numel() // n if used else 0
         layout.append((path, used, slice(column, column + width)))
         column += width
@@ -90,6 +96,11 @@ def _set_layout(probe: Probe, of_step: Any, of_other: Any, of_unroll: Any) -> Ou
     real = torch.cat(floats)
     probe.kept = real if real.any() else None  # whole numbers may flip where two are as good
     return None
+
+
+def _same(a: Any, b: Any) -> bool:
+    """Equal but for rounding."""
+    return torch.allclose(numbers(a), numbers(b), rtol=1e-3, atol=1e-6, equal_nan=True)
 
 
 def _wrong_shape(

@@ -67,7 +67,8 @@ def _once(replay: Replay) -> Finding:
     missing, twice = int((counts[valid] == 0).sum()), int((counts > 1).sum())
     foreign = int(counts[~valid].sum())
     broken = sum(batch.disorder(replay.N) for batch in replay.batches)
-    if not (strange or missing or twice or foreign or broken):
+    astray = 0 if strange or broken else sum(map(replay.astray, replay.batches))
+    if not (strange or missing or twice or foreign or broken or astray):
         sequences = sum(b.valid.shape[1] for b in replay.batches)
         return Finding(
             "every_step_once",
@@ -80,6 +81,7 @@ def _once(replay: Replay) -> Finding:
         "entries marked as steps that are none of the rollout's": strange,
         "steps used that belong to no episode": foreign,
         "sequences out of order or of more than one env": broken,
+        "minibatches with advantages of other steps": astray,
     }
     if strange:
         cause = "Padding is marked as steps, or columns of different steps were put together."
@@ -87,11 +89,16 @@ def _once(replay: Replay) -> Finding:
     elif broken:
         cause = "A reshape where a transpose was needed, or single steps were shuffled."
         cure = "Keep time in order within a sequence; move axes by transpose, shuffle sequences."
-    elif missing:
+    elif astray:
+        cause = "The advantages were cut, shuffled or padded in another way than the other columns."
+        cure = "Bring every column through the same cut and the same shuffle."
+    elif missing and not twice:
         cause = "What is left over where the sizes do not divide is dropped."
         cure = "Split into minibatches whose sizes differ by one at most."
     else:
-        cause = "Sequences overlap, or a step that only resets the env is learned from."
+        cause = (
+            "Sequences overlap or come twice, or a step that only resets the env is learned from."
+        )
         cure = "Let each step have its place in one sequence, and mask the resetting steps."
     evidence = "; ".join(f"{count} {what}" for what, count in told.items() if count)
     return Finding("every_step_once", FAILED, evidence, cause, cure, SECTIONS["every_step_once"])

@@ -76,6 +76,11 @@ class Observations:
         allowed = self.low is None or self.high is None or self.low <= 0 <= self.high
         return 0.0 if allowed else float(self.low or 0.0)
 
+    def within(self, values: np.ndarray) -> np.ndarray:
+        """Values brought into the bounds, where there are any."""
+        bounded = self.low is not None and self.high is not None
+        return np.clip(values, self.low, self.high) if bounded else values
+
     def draw(
         self, rng: np.random.Generator, lead: tuple[int, ...], scale: Scale = 1.0
     ) -> np.ndarray:

@@ -168,6 +168,9 @@ def _padding(replay: Replay) -> Finding:
     gradient = array(gradient)
     kind, steps = gradient.dtype, int(batch.valid.sum())
     bound = tolerance(kind, steps, abs(loss))
+    again, _ = replay.learner.loss(batch.native)
+    if abs(again - loss) > bound:
+        raise NotApplicableError("the loss of one and the same minibatch differs from call to call")
     row_bound = tolerance(kind, steps, 0.0) * max(float(np.abs(gradient).max()), 1e-6)
 
     def change(columns: dict[str, Any]) -> float:
