@@ -59,7 +59,7 @@ EVIDENCE = {  # and says so in these words
     "ZeroedInUnroll": ("unroll takes no notice of the state",),
     "HnForAll": ("one output for the whole sequence",),
     "HalfState": ("after unroll", "float16", "float32"),
-    "DetachedEveryThird": ("observation at t = 4", "5 of 7"),
+    "DetachedEveryThird": ("observation at t = 13", "14 of 15"),
     "Raises": ("unroll(float32 (13, 5, 4)", "RuntimeError: the seventh seal"),
     "Exits": ("step(float32 (5, 4)", "SystemExit"),
     "NotANumber": ("step returned NaN",),

@@ -41,7 +41,8 @@ ADVICE = {
     "same_input_same_output": Advice(
         "Random numbers are drawn inside the call: dropout that is active in evaluation, noise, or "
         "a sampled action.",
-        "Switch dropout off in evaluation, and return the distribution rather than a draw.",
+        "Switch dropout off in evaluation, and return the distribution rather than a draw. "
+        "(A module that only a closure holds is out of reach here: call its eval() yourself.)",
         POLICY + "is_training is not the train or eval mode",
     ),
     "no_hidden_member": Advice(
