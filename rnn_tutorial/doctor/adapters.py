@@ -88,7 +88,8 @@ class RecurrentPPOAdapter:
 
 def _parameters(chosen: Any) -> dict[str, Tensor]:
     """The parameters of stable-baselines3's own distribution, by name."""
-    return {f"distribution{path}": array for path, array in leaves(chosen.distribution)}
+    parts = leaves(chosen.distribution)
+    return {f"distribution{path}": part for path, part in parts if isinstance(part, Tensor)}
 
 
 class TorchRLAdapter:

@@ -132,7 +132,8 @@ def no_env_leak(exam: Examination) -> Outcome:
     for way in WAYS:
         case = exam.case(way)
         base = case.base.outputs
-        for env in range(probe.N):
+        # Steps take longer; what only they do wrong is told by step_equals_unroll as well.
+        for env in range(probe.N) if way == "unroll" else (0, probe.N - 2):
             others = [n for n in range(probe.N) if n != env]
             obs = case.obs.copy()
             wild = env == probe.N - 2

@@ -14,6 +14,7 @@ from rnn_tutorial.doctor.subject import BITS, Scale
 
 SCALES: tuple[Scale, ...] = (1.0, 10.0, 0.1, BITS, 100.0, 0.01)  # of observations, tried in turn
 LONG = 50  # steps, where nothing is remembered over few
+LONGER = 33  # steps, for what happens only now and then
 PLAIN = 1e4  # tolerances: an influence of the past that cannot be missed
 CUTS = ((1, 2, 7), (5,), (4, 5, 6))  # chunk boundaries
 
@@ -86,9 +87,9 @@ def _cases(probe: Probe) -> list[tuple[np.ndarray, Any, np.ndarray]]:
         obs[-1] = probe.spec.least() if resets else obs[-1]
         reset = probe.pattern(probe.T, n) & resets
         cases.append((obs, probe.warm(n) if warm else None, reset))
-    reset = probe.pattern(LONG, probe.N)
+    reset = probe.pattern(LONGER, probe.N)
     reset[::11] = True
-    cases.append((probe.draw(LONG, probe.N), probe.warm(probe.N), reset))
+    cases.append((probe.draw(LONGER, probe.N), probe.warm(probe.N), reset))
     return cases
 
 

@@ -35,10 +35,10 @@ def leaves(nest: Any, path: str = "") -> Leaves:
 def children(nest: Any) -> list[tuple[str, Any]]:
     """The parts of a nest that is no array, each with its piece of the path."""
     if isinstance(nest, Distribution):
-        kind = type(nest).__name__
-        if hasattr(nest, "reinterpreted_batch_ndims"):
-            kind += str(nest.reinterpreted_batch_ndims)
-        return [(f".{kind}.{name}", value) for name, value in distribution_parts(nest).items()]
+        # The kind is a part of its own, so that another kind is another structure.
+        kind = f"{type(nest).__name__}{getattr(nest, 'reinterpreted_batch_ndims', '')}"
+        parts = distribution_parts(nest)
+        return [(f".{kind}", 0), *((f".{name}", value) for name, value in parts.items())]
     if isinstance(nest, Mapping):
         return [(f"[{key!r}]", nest[key]) for key in _keys(nest)]
     if isinstance(nest, tuple) and hasattr(nest, "_fields"):
