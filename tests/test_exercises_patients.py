@@ -92,8 +92,11 @@ def test_an_untouched_stub_is_not_attempted():
     [
         (PatientA, "amnesia", Untouched, "caught by memory_carried"),
         (PatientA, "amnesia", Untouched, "of the patient failed reset_every_part"),
-        (PatientA, "amnezia", Untouched, "no bug called 'amnezia'"),
-        (PatientA, None, CuredA, "0 of 1"),
+        (PatientA, "amnezia", Untouched, "no bug called 'amnezia'. Is it amnesia?"),
+        (PatientA, "cell not cleared", Untouched, "Is it cell_not_cleared?"),
+        (PatientA, "first_layer_cleared", CuredA, "fails the same checks, but is another"),
+        (PatientA, None, CuredA, "the diagnosis is missing"),
+        (PatientC, ("hidden_member", "never_reset"), CuredC, "may hide behind the first"),
         (PatientA, "cell_not_cleared", Untouched, "the cure is still to come"),
         (PatientA, ("cell_not_cleared", "amnesia"), CuredA, "caught by memory_carried"),
         (PatientA, "cell_not_cleared", Amnesiac, "still finds memory_carried"),

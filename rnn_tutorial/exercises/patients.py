@@ -1,6 +1,7 @@
 """Three sick policies without names, and the check of their diagnosis and cure: the doctor."""
 
 from collections.abc import Sequence
+from difflib import get_close_matches
 from typing import Any
 
 import torch
@@ -142,17 +143,27 @@ def _misdiagnosis(patient: type, names: tuple[str, ...]) -> str:
     """What speaks against a diagnosis; empty if it is right."""
     unknown = [name for name in names if name not in BUGS]
     if unknown:
-        return f"diagnosis: the zoo has no bug called {unknown[0]!r}."
+        near = get_close_matches(unknown[0].replace(" ", "_"), BUGS, 1)
+        hint = f" Is it {near[0]}?" if near else ""
+        return f"diagnosis: the field guide has no bug called {unknown[0]!r}.{hint}"
     if set(names) == set(DISEASES[patient]):
         return ""
     wrong = [name for name in names if name not in DISEASES[patient]]
+    if not names:
+        return "the diagnosis is missing: give the name of the bug."
     if not wrong:
         have, all_ = len(names), len(DISEASES[patient])
-        return f"diagnosis: {have} of {all_}. Cure what you found, and examine the patient again."
-    caught_by, failed = BUGS[wrong[0]].caught_by, _report(patient).failed
+        return f"diagnosis: {have} of {all_}. Cure what you found, and examine the cured class."
+    bug, failed = BUGS[wrong[0]], _report(patient).failed
+    if set(bug.caught_by) <= set(failed):
+        return (
+            f"diagnosis: {bug.name} fails the same checks, but is another mistake: {bug.title} "
+            "Compare its diff with the patient's code."
+        )
+    hidden = " (a second disease may hide behind the first)" if len(DISEASES[patient]) > 1 else ""
     return (
-        f"diagnosis: {wrong[0]} would be caught by {', '.join(caught_by)}; of the patient failed "
-        f"{', '.join(failed)}. Which lines of its code could do that?"
+        f"diagnosis: {bug.name} would be caught by {', '.join(bug.caught_by)}; of the patient "
+        f"failed {', '.join(failed)}{hidden}. Which lines of its code could do that?"
     )
 
 
