@@ -270,7 +270,17 @@ class ExitsWhenCopied(Loop):
         raise SystemExit(3)
 
 
+class NoException(BaseException):
+    pass
+
+
+class RaisesNoException(Loop):
+    def step(self, obs, state, reset):
+        raise NoException("odd")
+
+
 SICK = {
+    RaisesNoException: ("runs", "NoException: odd"),
     LowerPrecision: ("step_equals_unroll", "lower precision"),
     RootOfNothing: ("second_update", "NaN"),
     EverybodyDetached: ("gradient_flows_back", "env's reset detaches"),

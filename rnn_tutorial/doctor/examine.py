@@ -154,7 +154,9 @@ def _attempt(exam: Examination, check: Callable[[Examination], Any]) -> Any:
         return failed(str(error), cause=CALL_FAILS, cure=CALL_FAILS_CURE)
     except (Exception, SystemExit) as error:
         text = f"could not be judged: {_short(error)}"
-        return skipped(text) if exam.failed("state_form") else failed(text)
+        if exam.failed("state_form"):
+            return skipped(text)
+        return failed(text, cause=CALL_FAILS, cure=CALL_FAILS_CURE)
 
 
 def _resets_at_many_times(exam: Examination) -> Outcome | None:

@@ -131,7 +131,9 @@ class Probe:
             raise SubjectError(
                 f"{_where(method, arguments)} asked for too much memory: {error}"
             ) from None
-        except (Exception, SystemExit) as error:
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # also SystemExit, and exceptions that are no Exception
             text = " ".join(str(error).split())[:300]
             if "can't allocate memory" in text or "not enough memory" in text:
                 text = f"more than {self.memory_limit / 2**30:.3g} GiB asked for: {text}"
