@@ -107,8 +107,11 @@ def serve(root: Path, home: Path) -> Iterator[str]:
         wait_for(f"http://127.0.0.1:{port}/api/status?token={token}", server)
         yield f"http://127.0.0.1:{port}/lab/tree/{{}}?reset&token={token}"
     finally:
-        server.terminate()
-        server.wait(20)
+        server.terminate()  # and it ends one kernel after the other
+        try:
+            server.wait(60)
+        except subprocess.TimeoutExpired:
+            server.kill()  # kernels end when their parent has gone
 
 
 def wait_for(address: str, server: subprocess.Popen, seconds: float = 60) -> None:
