@@ -120,7 +120,7 @@ def gradient_flows_back(exam: Examination) -> Outcome:
         cut = [t for t in range(BACK - 1) if depends[t] and not reached[t]]
         missing = cut if missing is None else [t for t in missing if t in cut]
         if not missing:
-            if not exam.failed("reset_only_named") and _cut_by_another(probe, obs, start):
+            if not exam.failed("reset_only_named") and _cut_by_another(probe, graph, obs, start):
                 return failed(
                     f"a reset of env 0 at t = {AT} ends the gradient of env {OTHER}, which goes on",
                     cause="One env's reset detaches the states of all envs.",
@@ -140,16 +140,15 @@ def gradient_flows_back(exam: Examination) -> Outcome:
     )
 
 
-def _cut_by_another(probe: Probe, obs: np.ndarray, start: Any) -> bool:
+def _cut_by_another(probe: Probe, graph: Graph, obs: np.ndarray, start: Any) -> bool:
     """Whether env 0's reset takes gradients away from another env, which does not reset."""
+    reset = np.zeros(obs.shape[:2], dtype=bool)
+    reset[AT, 0] = True
     reached = []
-    for resets in (False, True):
-        reset = np.zeros(obs.shape[:2], dtype=bool)
-        reset[AT, 0] = resets
-        graph = Graph(probe, "unroll", obs, start, reset)
-        loss = graph.loss(BACK - 1, OTHER)
+    for one in (graph, Graph(probe, "unroll", obs, start, reset)):
+        loss = one.loss(BACK - 1, OTHER)
         assert loss is not None
-        reached.append([bool(g.any()) for g in gradients(loss, graph.inputs())])
+        reached.append([bool(g.any()) for g in gradients(loss, one.inputs())])
     return any(without and not with_it for without, with_it in zip(*reached, strict=True))
 
 

@@ -12,10 +12,24 @@ from rnn_tutorial.doctor.zoo import BUGS
 from rnn_tutorial.exercises.verdict import NOT_ATTEMPTED, Verdict
 
 
-class PatientA(nn.Module):
-    """An LSTM cell and one linear head. The state is a pair of (N, 16)."""
+class Patient(nn.Module):
+    """What the three have in common: their `unroll` is a loop over their `step`."""
 
     obs_shape = 5
+
+    def step(self, obs: Tensor, state: Any, reset: Tensor) -> tuple[Tensor, Any]:
+        raise NotImplementedError
+
+    def unroll(self, obs: Tensor, state: Any, reset: Tensor) -> tuple[Tensor, Any]:
+        outputs = []
+        for obs_nd, reset_n in zip(obs, reset, strict=True):
+            output, state = self.step(obs_nd, state, reset_n)
+            outputs.append(output)
+        return torch.stack(outputs), state
+
+
+class PatientA(Patient):
+    """An LSTM cell and one linear head. The state is a pair of (N, 16)."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -31,18 +45,9 @@ class PatientA(nn.Module):
         h_nh, c_nh = self.cell(obs, (h_nh, c_nh))
         return self.head(h_nh), (h_nh, c_nh)
 
-    def unroll(self, obs: Tensor, state: Any, reset: Tensor) -> tuple[Tensor, Any]:
-        outputs = []
-        for obs_nd, reset_n in zip(obs, reset, strict=True):
-            output, state = self.step(obs_nd, state, reset_n)
-            outputs.append(output)
-        return torch.stack(outputs), state
 
-
-class PatientB(nn.Module):
+class PatientB(Patient):
     """A GRU of two layers, batch first. So is its state: (N, 2, 16)."""
-
-    obs_shape = 5
 
     def __init__(self) -> None:
         super().__init__()
@@ -58,23 +63,15 @@ class PatientB(nn.Module):
     def batch_first(self, state: Tensor) -> Tensor:
         return state.reshape(state.shape[1], 2, 16)
 
-    def step(self, obs: Tensor, state: Tensor, reset: Tensor) -> tuple[Tensor, Tensor]:
+    def step(self, obs: Tensor, state: Any, reset: Tensor) -> tuple[Tensor, Any]:
         state = state.masked_fill(reset[:, None, None], 0.0)
         output, h_lnh = self.gru(obs[:, None], self.layers_first(state))
         return self.head(output[:, 0]), self.batch_first(h_lnh)
 
-    def unroll(self, obs: Tensor, state: Tensor, reset: Tensor) -> tuple[Tensor, Tensor]:
-        outputs = []
-        for obs_nd, reset_n in zip(obs, reset, strict=True):
-            output, state = self.step(obs_nd, state, reset_n)
-            outputs.append(output)
-        return torch.stack(outputs), state
 
-
-class PatientC(nn.Module):
+class PatientC(Patient):
     """A GRU cell behind a running mean of its observations. It has two diseases."""
 
-    obs_shape = 5
     mean: Tensor
 
     def __init__(self) -> None:
@@ -90,17 +87,10 @@ class PatientC(nn.Module):
         self.mean = 0.99 * self.mean + 0.01 * obs.flatten(0, -2).mean(0)
         return obs - self.mean
 
-    def step(self, obs: Tensor, state: Tensor, reset: Tensor) -> tuple[Tensor, Tensor]:
+    def step(self, obs: Tensor, state: Any, reset: Tensor) -> tuple[Tensor, Any]:
         state = self.cell(self.centred(obs), state)
         output = self.head(state)
         return output, state.masked_fill(reset[:, None], 0.0)
-
-    def unroll(self, obs: Tensor, state: Tensor, reset: Tensor) -> tuple[Tensor, Tensor]:
-        outputs = []
-        for obs_nd, reset_n in zip(obs, reset, strict=True):
-            output, state = self.step(obs_nd, state, reset_n)
-            outputs.append(output)
-        return torch.stack(outputs), state
 
 
 DISEASES: dict[type, tuple[str, ...]] = {

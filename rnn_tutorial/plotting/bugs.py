@@ -11,6 +11,7 @@ from rnn_tutorial.colours import PADDING, REWARD
 from rnn_tutorial.doctor.zoo.bug import Bug
 from rnn_tutorial.doctor.zoo.two_paths import TwoPaths, two_paths
 from rnn_tutorial.plotting.figures import figure
+from rnn_tutorial.plotting.learning import draw_runs
 from rnn_tutorial.plotting.memory import draw_hidden
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ def draw_two_paths(axes: np.ndarray, paths: dict[str, TwoPaths], env: int) -> No
         name: (p.acting[:, env], p.training[:, env], p.training[:, env] - p.acting[:, env])
         for name, p in paths.items()
     }
-    everything = np.stack([rows for rows in shown.values()])
+    everything = np.stack(list(shown.values()))
     limit = float(np.nanmax(np.abs(everything)))
     for column, (name, rows) in enumerate(shown.items()):
         for ax, what, hidden_th in zip(axes[:, column], ROWS, rows, strict=True):
@@ -74,7 +75,7 @@ def draw_damage(ax: Axes, bug: Bug) -> None:
     for name, style in STYLES.items():
         runs = table[(table["bug"] == "healthy") == (name == "healthy")]
         if len(runs):
-            ends[name] = _draw_runs(ax, runs, style)
+            ends[name] = draw_runs(ax, runs, style)
     span = table["steps"].max() / 1000
     ax.set_xlim(0, 1.33 * span)
     ax.set_xticks([tick for tick in ax.get_xticks() if tick <= span])
@@ -104,16 +105,6 @@ def draw_damage(ax: Axes, bug: Bug) -> None:
             fontsize=8.5,
             va="center",
         )
-
-
-def _draw_runs(ax: Axes, runs: "pd.DataFrame", style: str) -> float:
-    """One bundle of curves; returns where its median ends."""
-    returns = runs.pivot(index="steps", columns="seed", values="return")
-    thousands = returns.index.to_numpy() / 1000
-    median = returns.median(axis=1).to_numpy()
-    ax.plot(thousands, returns.to_numpy(), color=REWARD, ls=style, lw=0.6, alpha=0.5)
-    ax.plot(thousands, median, color=REWARD, ls=style, lw=2.5)
-    return float(median[-1])
 
 
 def draw_costs(costs: "pd.DataFrame") -> Figure:

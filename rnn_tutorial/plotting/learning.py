@@ -33,16 +33,31 @@ def draw_learning_curves(
     fig, panels = figure(1, len(names), size=(9.6, 2.9), sharex=True, sharey=True, squeeze=False)
     axes = panels[0]
     for ax, name in zip(axes, names, strict=True):
-        runs = table[table[column] == name].pivot(index="steps", columns="seed", values="return")
-        thousands, median = runs.index.to_numpy() / 1000, runs.median(axis=1).to_numpy()
-        ax.plot(thousands, runs.to_numpy(), color=REWARD, lw=0.6, alpha=0.6)
-        ax.plot(thousands, median, color=REWARD, lw=2.5)
+        last = draw_runs(ax, table[table[column] == name])
         if oracle is not None:
             draw_oracle(ax, oracle)
-        ax.set_title(f"{name}\nlast median {median[-1]:.1f}", fontsize=10)
+        ax.set_title(f"{name}\nlast median {last:.1f}", fontsize=10)
     axes[0].set_ylabel("return, mean over a rollout")
     fig.supxlabel("thousand steps of experience", fontsize=10)
     return fig
+
+
+def draw_runs(ax: Axes, runs: "pd.DataFrame", style: str = "-") -> float:
+    """One bundle of curves, every seed thin and the median bold.
+
+    Args:
+        ax: where to draw.
+        runs: a row for each iteration of each run: seed, steps and return.
+        style: of the lines.
+
+    Returns:
+        Where the median ends.
+    """
+    returns = runs.pivot(index="steps", columns="seed", values="return")
+    thousands, median = returns.index.to_numpy() / 1000, returns.median(axis=1).to_numpy()
+    ax.plot(thousands, returns.to_numpy(), color=REWARD, ls=style, lw=0.6, alpha=0.6)
+    ax.plot(thousands, median, color=REWARD, ls=style, lw=2.5)
+    return float(median[-1])
 
 
 def draw_outcomes(
