@@ -1,16 +1,31 @@
 """How an exercise is judged: not attempted, right, or wrong with the first place that differs.
 
-A check calls the reader's function on data it chose, compares the result with one computed in a
-different way, and knows the results of typical mistakes, so that it can name the likely one.
+A check calls the reader's function on several random instances, compares each result with one that
+was computed in a different way, and knows the results of typical mistakes, so that it can name the
+likely one.
 """
 
+import dis
+import sysconfig
 import traceback
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from html import escape
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+Axes = Sequence[str | Sequence[str]]
+
+STUBS = ("return None", "return ...", "raise NotImplementedError", "raise NotImplementedError()")
+# Code below these folders is not the reader's: this package, installed ones, the standard library.
+LIBRARIES = [Path(__file__).resolve().parents[1]]
+LIBRARIES += [Path(sysconfig.get_path(name)) for name in ("stdlib", "purelib", "platlib")]
+
+
+class WrongForm(ValueError):
+    """An answer's result that a check cannot read; the message says expected and got."""
 
 
 @dataclass(frozen=True)
@@ -44,90 +59,170 @@ NOT_ATTEMPTED = Verdict(
 )
 
 
+@dataclass(frozen=True)
+class Instance:
+    """One question that an exercise asks.
+
+    Attributes:
+        arguments: what the reader's function is called with.
+        expected: the right result, array-like of any shape, computed in a different way.
+        mistakes: the name of a typical mistake -> the result that it gives for these arguments.
+    """
+
+    arguments: tuple[Any, ...]
+    expected: Any
+    mistakes: Mapping[str, Any] = field(default_factory=dict)
+
+
 def judge(
-    answer: Callable[[], Any],
-    expected: Any,
+    answer: Callable[..., Any],
+    instances: Iterable[Instance],
     *,
-    axes: Sequence[str | Sequence[str]],
-    mistakes: Mapping[str, Any] | None = None,
+    axes: Axes,
+    call: Callable[..., Any] | None = None,
     praise: str = "agrees with an independent computation.",
     tolerance: float = 1e-5,
 ) -> Verdict:
-    """Runs an answer and compares it with what is expected.
+    """Puts every instance to an answer; the first that it gets wrong decides.
 
     Args:
-        answer: calls the reader's function; None or ... back means that the stub is untouched.
-        expected: the right result, array-like of any shape, computed in a different way.
+        answer: the reader's function.
+        instances: the questions. Their tensors and arrays are copied before each call.
         axes: a name for each axis of `expected`, e.g. `("time", "env")`, used in the message; or,
             for an axis of separate cases, a name for each of its entries.
-        mistakes: the name of a typical mistake -> the result that it would give.
+        call: how the answer is called, as `call(answer, *arguments)`; None is
+            `answer(*arguments)`. It raises `WrongForm` for a result that it cannot read.
         praise: what to say of a right answer.
-        tolerance: the largest absolute difference that counts as equal.
+        tolerance: the largest difference that counts as equal, absolute and relative.
 
     Returns:
-        A verdict; an exception in the answer is a wrong answer, with the reader's line in it.
+        The verdict. A stub that nobody touched is not attempted. An exception is a wrong answer,
+        shown with the reader's own line, and so is a result of None.
     """
-    try:
-        got = answer()
-    except NotImplementedError:
+    if untouched(answer):
         return NOT_ATTEMPTED
-    except Exception as error:
-        places = traceback.extract_tb(error.__traceback__)
-        own = [place for place in places if "site-packages" not in place.filename] or places
-        return Verdict(
-            "wrong", f"your code raised {type(error).__name__}: {error} (line: {own[-1].line})"
-        )
-    if got is None or got is Ellipsis:
-        return NOT_ATTEMPTED
-    return _compare(got, expected, axes, mistakes or {}, praise, tolerance)
-
-
-def _compare(
-    got: Any,
-    expected: Any,
-    axes: Sequence[str | Sequence[str]],
-    mistakes: Mapping[str, Any],
-    praise: str,
-    tolerance: float,
-) -> Verdict:
-    try:
-        got_array = as_array(got)
-    except (TypeError, ValueError):
-        shape = as_array(expected).shape
-        return Verdict("wrong", f"expected numbers of shape {shape}, got a {type(got).__name__}")
-    expected_array = as_array(expected)
-    for name, result in mistakes.items():
-        if _same(got_array, as_array(result), tolerance) and not _same(
-            got_array, expected_array, tolerance
-        ):
-            place = _first_difference(got_array, expected_array, axes, tolerance)
-            return Verdict("wrong", f"{place}\nLikely: {name}.")
-    if not _same(got_array, expected_array, tolerance):
-        return Verdict("wrong", _first_difference(got_array, expected_array, axes, tolerance))
+    for instance in instances:
+        arguments = [_copy(argument) for argument in instance.arguments]
+        try:
+            got = answer(*arguments) if call is None else call(answer, *arguments)
+            fault = _compare(got, instance, axes, tolerance)
+        except WrongForm as error:
+            fault = str(error)
+        except Exception as error:
+            fault = describe_error(error)
+        if fault:
+            return Verdict("wrong", fault)
     return Verdict("right", praise)
 
 
+def untouched(answer: Any) -> bool:
+    """Whether a function's body is still that of a stub, whatever its docstring says."""
+    return _instructions(answer) in [_instructions(_stub(body)) for body in STUBS]
+
+
+def describe_error(error: Exception) -> str:
+    """What an exception in an answer was, with the last line that the reader wrote."""
+    what = f"{type(error).__name__}: {error}"
+    own = [
+        place
+        for place in traceback.extract_tb(error.__traceback__)
+        if not any(Path(place.filename).is_relative_to(folder) for folder in LIBRARIES)
+    ]
+    if not own:
+        return f"calling your function raised {what}"
+    return f"your code raised {what}" + (f" (line: {own[-1].line})" if own[-1].line else "")
+
+
 def as_array(value: Any) -> np.ndarray:
-    """A tensor, number or nested list as a float64 array; gradients are left behind."""
+    """A tensor, number or nested list as a float64 array; gradients are left behind.
+
+    Raises:
+        WrongForm: for anything else, None among it.
+    """
+    if value is None or value is Ellipsis:
+        raise WrongForm("your function returned None: is there a `return` on every way through it?")
     if hasattr(value, "detach"):
         value = value.detach().cpu().numpy()
-    elif isinstance(value, (list, tuple)):
+    elif isinstance(value, (list, tuple)) or (
+        isinstance(value, np.ndarray) and value.dtype == object
+    ):
         value = [as_array(entry) for entry in value]
     return np.asarray(value, dtype=np.float64)
 
 
+def _stub(body: str) -> Callable[[], Any]:
+    names: dict[str, Any] = {}
+    exec(f"def stub(): {body}", names)
+    stub: Callable[[], Any] = names["stub"]
+    return stub
+
+
+def _instructions(function: Any) -> list[tuple[str, Any]] | None:
+    """Names and arguments of a Python function's instructions; None of another callable."""
+    code = getattr(function, "__code__", None)
+    return None if code is None else [(i.opname, i.argval) for i in dis.get_instructions(code)]
+
+
+def _copy(argument: Any) -> Any:
+    if isinstance(argument, dict):
+        return {key: _copy(value) for key, value in argument.items()}
+    if isinstance(argument, (list, tuple)):
+        return type(argument)(_copy(value) for value in argument)
+    if isinstance(argument, np.ndarray):
+        return argument.copy()
+    return argument.clone() if hasattr(argument, "detach") else argument
+
+
+def _compare(got: Any, instance: Instance, axes: Axes, tolerance: float) -> str:
+    """What is wrong with a result; empty if nothing is."""
+    expected = as_array(instance.expected)
+    try:
+        found = as_array(got)
+    except WrongForm:
+        raise
+    except (TypeError, ValueError):
+        return f"expected numbers of shape {expected.shape}, got a {type(got).__name__}"
+    if _same(found, expected, tolerance):
+        return ""
+    fault = _difference(found, expected, axes, tolerance)
+    for name, result in instance.mistakes.items():
+        if _same(found, as_array(result), tolerance):
+            return f"{fault}\nLikely: {name}."
+    return fault
+
+
 def _same(a: np.ndarray, b: np.ndarray, tolerance: float) -> bool:
-    return a.shape == b.shape and np.allclose(a, b, rtol=0.0, atol=tolerance, equal_nan=True)
+    return a.shape == b.shape and bool(_close(a, b, tolerance).all())
 
 
-def _first_difference(
-    got: np.ndarray, expected: np.ndarray, axes: Sequence[str | Sequence[str]], tolerance: float
-) -> str:
+def _close(a: np.ndarray, b: np.ndarray, tolerance: float) -> np.ndarray:
+    return np.asarray(np.isclose(a, b, rtol=tolerance, atol=tolerance, equal_nan=True))
+
+
+def _difference(got: np.ndarray, expected: np.ndarray, axes: Axes, tolerance: float) -> str:
+    """The first place that differs, and the one that differs most where it is another."""
     if got.shape != expected.shape:
         names = ", ".join(a if isinstance(a, str) else "case" for a in axes) or "a single number"
         return f"expected shape {expected.shape} ({names}), got {got.shape}"
-    differs = ~np.isclose(got, expected, rtol=0.0, atol=tolerance, equal_nan=True)
-    index = tuple(int(i) for i in np.argwhere(differs)[0])
-    places = [f"{a} {i}" if isinstance(a, str) else a[i] for a, i in zip(axes, index, strict=True)]
-    where = ", ".join(places) or "the result"
-    return f"first differs at {where}: expected {expected[index]:.4g}, got {got[index]:.4g}"
+
+    def place(index: tuple[int, ...]) -> str:
+        named = zip(axes, index, strict=True)
+        return ", ".join(f"{a} {i}" if isinstance(a, str) else a[i] for a, i in named)
+
+    differs = np.argwhere(~_close(got, expected, tolerance))
+    first = tuple(int(i) for i in differs[0])
+    two = _tell_apart(float(expected[first]), float(got[first]))
+    text = f"first differs at {place(first) or 'the result'}: expected {two[0]}, got {two[1]}"
+    size = np.nan_to_num(np.abs(got - expected), nan=0.0, posinf=np.inf)
+    worst = tuple(int(i) for i in np.unravel_index(size.argmax(), size.shape))
+    if size[worst] > 2 * size[first]:
+        text += f"; the largest difference, {size[worst]:.3g}, is at {place(worst)}"
+    return text
+
+
+def _tell_apart(a: float, b: float) -> tuple[str, str]:
+    """Two numbers with as many digits as it takes to see that they differ, at least four."""
+    for digits in range(4, 17):
+        if f"{a:.{digits}g}" != f"{b:.{digits}g}":
+            break
+    return f"{a:.{digits}g}", f"{b:.{digits}g}"
