@@ -1,55 +1,72 @@
 # Two commands do everything: `make lab` opens the series, `make test` proves it.
 VENV ?= .venv
 PYTHON ?= python3
+# Empty: torch comes from where pip takes everything. Otherwise the index that torch alone comes from.
+TORCH_INDEX ?=
 BIN := $(VENV)/bin
+# Python compiles what is imported; compiling everything would take 300 MB more.
+PIP := $(BIN)/pip install --no-compile
 READY := $(VENV)/.ready
+READY_DEV := $(VENV)/.ready-dev
 # JupyterLab would ask about news at its first start, and look for updates.
 SETTINGS := $(VENV)/share/jupyter/lab/settings
 NO_NEWS := {"@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": false}}
 ROOT_FLAG := $(if $(filter 0,$(shell id -u)),--allow-root)
 
-.PHONY: help install lab test lint notebooks data bench face clean
+.PHONY: help install install-dev lab test lint notebooks data bench face clean
 
 help:
-	@echo "make lab        install what is needed and open JupyterLab at notebook 00"
-	@echo "make test       install what is needed and run every test"
-	@echo "make lint       ruff over package and notebooks, mypy over the package"
-	@echo "make notebooks  run every notebook and save it with its outputs"
-	@echo "make data       train everything again that data/ holds (hours on two cores)"
-	@echo "make bench      measure side by side; prints a table, writes bench.json"
-	@echo "make face       draw the picture at the head of README.md"
-	@echo "make clean      remove the environment"
+	@echo "make lab          install what a reader needs and open JupyterLab at notebook 00"
+	@echo "make test         install what a developer needs and run every test"
+	@echo "make lint         ruff over package, tests and notebooks, mypy over the package"
+	@echo "make notebooks    run every notebook and save it with its outputs"
+	@echo "make data         train everything again that data/ holds (hours on two cores)"
+	@echo "make bench        measure side by side; prints a table, writes bench.json"
+	@echo "make face         draw the picture at the head of README.md"
+	@echo "make install      install what a reader needs, open nothing"
+	@echo "make install-dev  install what a developer needs, run nothing"
+	@echo "make clean        remove the environment"
+	@echo
+	@echo "PYTHON=python3.12   another Python, 3.11 or newer"
+	@echo "TORCH_INDEX=https://download.pytorch.org/whl/cpu   PyTorch's builds without CUDA"
 
 install: $(READY)
+
+install-dev: $(READY_DEV)
 
 $(READY): requirements.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "Python 3.11 or newer is needed; say which one with: make PYTHON=python3.12 ..."; exit 1; }
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet -r requirements.txt
-	$(BIN)/pip install --quiet --no-deps --no-build-isolation -e .
+	$(if $(TORCH_INDEX),$(PIP) --no-deps --index-url $(TORCH_INDEX) $(shell grep '^torch==' requirements.txt))
+	$(PIP) -r requirements.txt
+	$(PIP) --no-deps --no-build-isolation -e .
 	@mkdir -p $(SETTINGS) && echo '$(NO_NEWS)' > $(SETTINGS)/overrides.json
+	@touch $@
+
+$(READY_DEV): $(READY) requirements-dev.txt
+	$(PIP) -r requirements-dev.txt
 	@touch $@
 
 lab: install
 	$(BIN)/jupyter lab $(ROOT_FLAG) --LabApp.default_url=/lab/tree/notebooks/00_start_here.ipynb
 
-test: install
+test: install-dev
 	$(BIN)/python -m pytest -n 2 --dist loadfile tests
 	$(BIN)/python -m pytest -n 2 --nbmake --nbmake-timeout=300 notebooks
 
-lint: install
+lint: install-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-notebooks: install
+notebooks: install-dev
 	$(BIN)/python tests/notebooks/execute.py
 
 data: install
 	OMP_NUM_THREADS=1 $(BIN)/python data/make.py
 
-bench: install
+bench: install-dev
 	$(BIN)/python tests/bench/run.py
 
 face: install

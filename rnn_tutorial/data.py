@@ -1,22 +1,37 @@
 """The committed data: found by name, and compared with its checksum before it is used.
 
 `data/manifest.json` holds for every file its sha256, the command and seeds that made it and the
-versions of the libraries. The files come with the repository, not with the installed package.
+versions of the libraries. A checkout has the folder at its top; the wheel carries it in the package.
 """
 
 import hashlib
 import json
+import shlex
+from importlib.metadata import distributions
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import pandas as pd
 
-FOLDER = Path(__file__).resolve().parents[1] / "data"
+PACKAGE = Path(__file__).resolve().parent
+CHECKOUT = (PACKAGE.parent / "pyproject.toml").exists()
+FOLDER = PACKAGE.parent / "data" if CHECKOUT else PACKAGE / "_data"
 
 
 class DataError(ValueError):
     """A data file that is missing or damaged; the message says which, and how to restore it."""
+
+
+def restore_command(name: str) -> str:
+    """The shell command that restores a file: git's in a checkout, pip's for an installed wheel."""
+    if CHECKOUT:
+        return f"git -C {shlex.quote(str(PACKAGE.parent))} checkout -- data/{name}"
+    # pip notes where a package came from, unless it came from an index by its name (PEP 610).
+    installed = next(iter(distributions(name="rnn_tutorial")), None)
+    origin = installed and installed.read_text("direct_url.json")
+    source = json.loads(origin)["url"] if origin else "rnn_tutorial"
+    return f"pip install --force-reinstall --no-deps {source}"
 
 
 def read_manifest(folder: Path = FOLDER) -> dict[str, dict[str, Any]]:
@@ -28,10 +43,10 @@ def read_manifest(folder: Path = FOLDER) -> dict[str, dict[str, Any]]:
     path = folder / "manifest.json"
     try:
         manifest: dict[str, dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, json.JSONDecodeError) as error:
+    except (OSError, ValueError) as error:
         raise DataError(
-            f"{path}: missing or damaged ({error}). It comes with the repository; restore it with: "
-            "git checkout -- data"
+            f"{path}: missing or damaged ({error}); restore it with: "
+            f"{restore_command('manifest.json')}"
         ) from None
     return manifest
 
@@ -54,15 +69,14 @@ def data_path(name: str, folder: Path = FOLDER) -> Path:
     manifest = read_manifest(folder)
     if name not in manifest:
         raise DataError(f"{name}: expected one of {sorted(manifest)}")
-    path, entry = folder / name, manifest[name]
-    restore = f"restore it with: git checkout -- data/{name}, or make it anew: {entry['command']}"
+    path, expected = folder / name, manifest[name]["sha256"]
     if not path.exists():
-        raise DataError(f"{path}: the file is missing; {restore}")
+        raise DataError(f"{path}: missing; restore it with: {restore_command(name)}")
     found = sha256_of(path)
-    if found != entry["sha256"]:
+    if found != expected:
         raise DataError(
-            f"{path}: damaged, expected sha256 {entry['sha256'][:12]}..., got {found[:12]}...; "
-            f"{restore}"
+            f"{path}: damaged, expected sha256 {expected[:12]}..., got {found[:12]}...; "
+            f"restore it with: {restore_command(name)}"
         )
     return path
 

@@ -1,11 +1,22 @@
 """The committed data: whole, with its origin, and an error that says how to restore what is not."""
 
 import json
+import re
+import shlex
 import shutil
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
 from rnn_tutorial.data import FOLDER, DataError, data_path, read_manifest, read_table
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def run(*command, **options):
+    return subprocess.run(command, capture_output=True, text=True, check=True, **options).stdout
 
 
 def test_every_file_is_as_the_manifest_says():
@@ -35,8 +46,8 @@ def folder(tmp_path):
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("a.csv", r"a\.csv: damaged, .*git checkout -- data/a\.csv, or .*data/make\.py thing"),
-        ("b.csv", r"b\.csv: the file is missing; .*data/make\.py thing"),
+        ("a.csv", r"a\.csv: damaged, .*git .* checkout -- data/a\.csv"),
+        ("b.csv", r"b\.csv: missing; .*git .* checkout -- data/b\.csv"),
         ("c.csv", r"c\.csv: expected one of \['a\.csv', 'b\.csv'\]"),
     ],
 )
@@ -60,3 +71,36 @@ def test_one_byte_changed_in_a_real_file_is_found(tmp_path):
     (tmp_path / name).write_bytes(data)
     with pytest.raises(DataError, match="damaged"):
         data_path(name, tmp_path)
+
+
+@pytest.fixture(scope="module")
+def clone(tmp_path_factory):
+    """A clone as on Windows, where git is often set to turn LF into CRLF."""
+    path = tmp_path_factory.mktemp("a folder") / "clone"
+    run("git", "-c", "core.autocrlf=true", "clone", "--quiet", str(ROOT), str(path))
+    shutil.copy(ROOT / "rnn_tutorial" / "data.py", path / "rnn_tutorial")  # as it is being edited
+    return path
+
+
+def error_of(name, clone):
+    code = f"from rnn_tutorial.data import *\ntry: data_path({name!r})\nexcept DataError as e: print(e)"
+    return run(sys.executable, "-c", code, cwd=clone)
+
+
+def test_line_endings_are_kept_where_git_would_change_them(clone):
+    for name in read_manifest():
+        assert error_of(name, clone) == ""
+    for path in ("README.md", "notebooks/00_start_here.ipynb", "data/manifest.json"):
+        assert b"\r\n" not in (clone / path).read_bytes()
+
+
+@pytest.mark.parametrize("name", ["cued_scores.csv", "delay_rnn.safetensors", "manifest.json"])
+@pytest.mark.parametrize("kind", ["missing", "damaged"])
+def test_the_command_in_the_message_restores_the_file(clone, name, kind):
+    path = clone / "data" / name
+    path.unlink() if kind == "missing" else path.write_bytes(path.read_bytes()[:-9])
+    wanted = "cued_scores.csv" if name == "manifest.json" else name
+    message = error_of(wanted, clone)
+    assert kind in message
+    run(*shlex.split(re.search(r"restore it with: (.*)", message).group(1)), cwd=FOLDER.anchor)
+    assert error_of(wanted, clone) == ""
