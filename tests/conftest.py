@@ -1,5 +1,8 @@
 """What several test files share."""
 
+import csv
+from pathlib import Path
+
 import jaxtyping
 import pytest
 import torch
@@ -7,10 +10,20 @@ import torch
 # Small tensors, and two test processes at once: more threads would only wait for each other.
 torch.set_num_threads(1)
 
+VERDICTS = Path(__file__).with_name("golden") / "verdicts.csv"
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "slow: left out by `make check`")
+
+
+def pytest_addoption(parser):
+    parser.addoption("--record-verdicts", action="store_true", help="write golden/verdicts.csv")
+
 
 @pytest.fixture
 def no_shape_hook():
-    """Switches the runtime shape checks off, so that the package's own errors are seen."""
+    """Switches the runtime shape checks off: the package's own errors are seen, in half the time."""
     jaxtyping.config.update("jaxtyping_disable", True)
     yield
     jaxtyping.config.update("jaxtyping_disable", False)
@@ -20,3 +33,33 @@ def no_shape_hook():
 def generator():
     """A seeded torch generator."""
     return torch.Generator().manual_seed(0)
+
+
+def read_verdicts():
+    """Subject -> the checks that it failed, and those that did not apply, as frozen."""
+    with VERDICTS.open(newline="") as file:
+        return {
+            row["subject"]: (row["failed"], row["not applicable"]) for row in csv.DictReader(file)
+        }
+
+
+@pytest.fixture
+def as_frozen(request):
+    """Compares a report with `golden/verdicts.csv`, or, with --record-verdicts, writes it there.
+
+    Where a verdict changes on purpose, record it in a commit of its own that says why:
+    `pytest tests/test_zoo.py tests/test_doctor*.py --record-verdicts`.
+    """
+
+    def compare(subject, report):
+        skipped = [check.name for check in report if check.status == "not applicable"]
+        found = " ".join(report.failed), " ".join(skipped)
+        if request.config.getoption("--record-verdicts"):
+            rows = read_verdicts() | {subject: found}
+            with VERDICTS.open("w", newline="") as file:
+                writer = csv.writer(file, lineterminator="\n")
+                writer.writerow(("subject", "failed", "not applicable"))
+                writer.writerows((name, *columns) for name, columns in sorted(rows.items()))
+        assert read_verdicts()[subject] == found
+
+    return compare

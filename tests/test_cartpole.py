@@ -10,14 +10,15 @@ from rnn_tutorial.ppo import train
 from rnn_tutorial.rollout import record
 from rnn_tutorial.settings import Settings
 
+pytestmark = pytest.mark.slow
 ENVS, EPISODES = 16, 20
 SETTINGS = Settings(
-    iterations=80,
+    iterations=40,
     rollout_length=128,
     bptt_length=64,
-    epochs=6,
+    epochs=4,
     minibatches=4,
-    learning_rate=2e-3,
+    learning_rate=5e-3,
     gamma=0.99,
     reward_scale=0.05,
     entropy_weight=0.001,

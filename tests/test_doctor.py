@@ -21,6 +21,7 @@ from rnn_tutorial.doctor import Subject, assert_healthy, examine
 from rnn_tutorial.doctor.nest import leaves, map_leaves
 from rnn_tutorial.doctor.preparation import seed_all
 
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("no_shape_hook")]
 SEEDS = 20
 
 
@@ -30,9 +31,10 @@ def examined(make, shape=OBS, seed=0, weights=0, **options):
 
 
 @pytest.mark.parametrize("name", HEALTHY)
-def test_a_healthy_foreign_agent_passes_every_check(name):
+def test_a_healthy_foreign_agent_passes_every_check(name, as_frozen):
     make, shape = HEALTHY[name]
     report = examined(make, shape, **OPTIONS.get(name, {}))
+    as_frozen(f"foreign {name}", report)
     assert report.healthy, report
 
 
@@ -68,8 +70,9 @@ EVIDENCE = {  # and says so in these words
 
 
 @pytest.mark.parametrize("make", SICK, ids=lambda make: make.__name__)
-def test_a_sick_foreign_agent_fails_the_check_that_names_its_bug(make):
+def test_a_sick_foreign_agent_fails_the_check_that_names_its_bug(make, as_frozen):
     report = examined(make)
+    as_frozen(f"foreign {make.__name__}", report)
     assert SICK[make] in report.failed, report
     if make.__name__ in ALONE:
         assert report.failed == (SICK[make],), report
@@ -156,7 +159,6 @@ def generator_states():
     return torch.get_rng_state().tolist(), random.getstate(), numpy_state
 
 
-@pytest.mark.usefixtures("no_shape_hook")  # it draws from Python's generator itself
 @pytest.mark.parametrize("make", [Loop, Uncopyable, MemberBuffer, GlobalNoise])
 def test_the_subject_and_the_world_are_left_as_they_were(make):
     torch.manual_seed(0)

@@ -8,6 +8,7 @@ import torch
 from rnn_tutorial.doctor import examine
 from rnn_tutorial.policy import RNNPolicy
 
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("no_shape_hook")]
 VECTOR = gym.spaces.Box(-np.inf, np.inf, (5,))
 IMAGE = gym.spaces.Box(-np.inf, np.inf, (2, 6, 8))
 ACTIONS = {"box": gym.spaces.Box(-1, 1, (2,)), "discrete": gym.spaces.Discrete(3)}
@@ -32,15 +33,17 @@ def policy(cell, layers, action, encoder, hidden=12):
 @pytest.mark.parametrize("action", ACTIONS)
 @pytest.mark.parametrize("layers", [1, 2, 3])
 @pytest.mark.parametrize("cell", ["rnn", "gru", "lstm"])
-def test_a_healthy_policy_passes_every_check(cell, layers, action, encoder):
+def test_a_healthy_policy_passes_every_check(cell, layers, action, encoder, as_frozen):
     report = examine(policy(cell, layers, action, encoder))
+    as_frozen(f"own {cell} {layers} {action} {encoder}", report)
     assert [check.name for check in report if check.status != "passed"] == [], report
 
 
 @pytest.mark.parametrize("encoder", ["none", "mlp", "conv"])
 @pytest.mark.parametrize("action", ACTIONS)
-def test_a_policy_without_memory_passes_all_that_applies(action, encoder):
+def test_a_policy_without_memory_passes_all_that_applies(action, encoder, as_frozen):
     report = examine(policy("none", 1, action, encoder))
+    as_frozen(f"own none 1 {action} {encoder}", report)
     assert report.healthy, report
     assert {check.name for check in report if check.status == "not applicable"} == MEMORY
 

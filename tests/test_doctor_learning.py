@@ -14,6 +14,7 @@ from rnn_tutorial.doctor.ppo_learner import PPOLearner
 from rnn_tutorial.policy import RNNPolicy
 from rnn_tutorial.settings import INITIAL_STATES, Settings
 
+pytestmark = pytest.mark.slow
 LENGTHS = (None, 5, 7)  # of sequences; 25 steps make a rollout, so 7 leaves padding
 
 

@@ -17,6 +17,8 @@ from torch.distributions import (
 
 from rnn_tutorial.doctor import examine
 
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("no_shape_hook")]
+
 
 class ComplexDiagonal(nn.Module):
     """A diagonal linear recurrence with a complex state, as in an LRU."""

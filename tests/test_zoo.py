@@ -7,6 +7,7 @@ from dataclasses import replace
 import gymnasium as gym
 import pytest
 import torch
+from conftest import read_verdicts
 
 from rnn_tutorial import policy, ppo
 from rnn_tutorial.doctor import Report
@@ -17,21 +18,16 @@ from rnn_tutorial.doctor.zoo.treatment import CURES, course, treated
 
 SPACES = (gym.spaces.Box(-9.0, 9.0, (5,)), gym.spaces.Box(-1.0, 1.0, (2,)))
 COURSES = {bug.course: bug for bug in BUGS.values()}
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("no_shape_hook")]
 RAISES = {"missing_state", "carried_graph", "initial_state_of_one", "flattened_batch"}
 RAISES |= {"image_as_sequence", "log_prob_not_summed"}
 
 
-def examined(bug, seed=0):
-    """The whole report of a sick policy; of a sick learner its own part, which is faster."""
-    if bug.in_policy and bug.name not in ("log_prob_not_summed",):
-        return bug.examine(seed)
-    return Report(bug.name, tuple(examine_learner(bug.learner(seed=seed))))
-
-
 @pytest.mark.parametrize("name", BUGS)
-def test_every_bug_is_caught_by_the_check_that_is_meant_to(name):
+def test_every_bug_is_caught_by_the_check_that_is_meant_to(name, as_frozen):
     bug = BUGS[name]
-    report = examined(bug)
+    report = bug.examine()
+    as_frozen(f"bug {name}", report)
     assert bug.caught_by
     assert set(bug.caught_by) <= set(report.failed), str(report)
     for check in bug.caught_by:
@@ -43,12 +39,14 @@ def test_every_bug_is_caught_by_the_check_that_is_meant_to(name):
 @pytest.mark.parametrize("seed", [1, 2, 3])
 @pytest.mark.parametrize("name", [name for name, bug in BUGS.items() if not bug.in_policy])
 def test_bugs_of_the_learner_are_caught_with_other_seeds(name, seed):
-    assert set(BUGS[name].caught_by) <= set(examined(BUGS[name], seed).failed)
+    report = Report(name, tuple(examine_learner(BUGS[name].learner(seed=seed))))
+    assert set(BUGS[name].caught_by) <= set(report.failed)
 
 
 @pytest.mark.parametrize("name", COURSES)
-def test_the_healthy_sibling_on_every_course_passes_everything(name):
+def test_the_healthy_sibling_on_every_course_passes_everything(name, as_frozen):
     report = COURSES[name].healthy.examine()
+    as_frozen(f"sibling {name}", report)
     assert report.healthy, str(report)
     assert report["ratio_is_one"].status == "passed"
 
@@ -64,6 +62,16 @@ def test_every_diff_is_small_and_of_the_package_s_own_source(name):
     sick = "\n".join(bug.package.sources.values()).splitlines()
     assert set(taken) <= set(healthy)
     assert set(given) <= set(sick)
+
+
+def test_the_frozen_verdicts_are_those_of_all_bugs_and_courses():
+    frozen = {kind: set() for kind in ("bug", "sibling", "own", "foreign")}
+    for subject in read_verdicts():
+        kind, name = subject.split(" ", 1)
+        frozen[kind].add(name)
+    assert frozen["bug"] == set(BUGS)
+    assert frozen["sibling"] == set(COURSES)
+    assert len(frozen["own"]) == 60
 
 
 def test_every_bug_has_its_story_and_every_lesson_and_question_its_bug():

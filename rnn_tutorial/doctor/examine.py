@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from rnn_tutorial.doctor import form, gradients, leaks, memory, memory_guard, resets, runs
+from rnn_tutorial.doctor import form, gradients, leaks, memory, resets, runs
 from rnn_tutorial.doctor.advice import ADVICE
 from rnn_tutorial.doctor.examination import Examination, Outcome, failed, skipped
 from rnn_tutorial.doctor.precision import first_probe, in_double
@@ -50,7 +50,8 @@ def examine(
         obs_bounds: least and greatest value; whole numbers default to (0, 1), bytes to (0, 255).
         learner: a collect-and-replay pair to be examined as well; see `learning.examine_learner`.
         seed: of the made-up observations; the verdict does not depend on it.
-        memory_limit: bytes that the subject may add to the process during the examination.
+        memory_limit: bytes that the subject may hold, or add to the process; noticed after each
+            call, so a single call that asks for more than there is fails by itself.
 
     Returns:
         A report; also for a subject that raises or returns nonsense.
@@ -108,12 +109,11 @@ def _examine(subject: Any, spec: Observations, seed: int, limit: int) -> dict[st
         return _none_but_runs(failed(f"its members hold {held / 2**30:.3g} GiB"))
     seed_all(seed)
     worked_on = copy_of(subject)
-    with memory_guard.at_most(limit):
-        if worked_on is not None:
-            wake_zeros(worked_on, seed)
-            return _all_checks(worked_on, True, spec, seed, limit)
-        with subject_kept(subject):
-            return _all_checks(subject, False, spec, seed, limit)
+    if worked_on is not None:
+        wake_zeros(worked_on, seed)
+        return _all_checks(worked_on, True, spec, seed, limit)
+    with subject_kept(subject):
+        return _all_checks(subject, False, spec, seed, limit)
 
 
 def _none_but_runs(outcome: Outcome) -> dict[str, Outcome]:

@@ -135,8 +135,6 @@ class Probe:
             raise
         except BaseException as error:  # also SystemExit, and exceptions that are no Exception
             text = " ".join(str(error).split())[:300]
-            if "can't allocate memory" in text or "not enough memory" in text:
-                text = f"more than {self.memory_limit / 2**30:.3g} GiB asked for: {text}"
             where = _where(method, arguments)
             raise SubjectError(f"{where} raised {type(error).__name__}: {text}") from error
         self._weigh(result, method, arguments)

@@ -16,7 +16,7 @@ NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
 VIEW = ".jp-OutputArea-output:has(.rnn-widget-failure)"
 PICTURE = "img.widget-image"
 
-pytestmark = pytest.mark.xdist_group("browser")
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("browser")]
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +56,7 @@ class View:
     def source(self):
         return self.picture.get_attribute("src")
 
-    def moves(self, action, seconds=20):
+    def moves(self, action, seconds=60):
         """Does something and waits until the picture is another one."""
         before = self.source()
         action()
@@ -79,7 +79,7 @@ class View:
 
     def choose(self, label, option):
         dropdown = self.output.locator(f".widget-dropdown:has-text('{label}') select").first
-        dropdown.select_option(label=option, timeout=5_000)
+        dropdown.select_option(label=option, timeout=60_000)
 
     def click(self, selector):
         self.output.locator(selector).first.click()
@@ -168,7 +168,7 @@ def test_07_the_curves_grow_while_the_cell_runs(lab):
         view.page.wait_for_timeout(100)
         if view.picture.count():  # not between the old output and the new one
             pictures.add(view.source())
-    assert len(pictures) > 10
+    assert len(pictures) > 3  # how many are seen depends on how busy the machine is
     view.no_failure()
     view.photograph("07_curves")
 
