@@ -23,7 +23,7 @@ def pytest_addoption(parser):
 
 @pytest.fixture
 def no_shape_hook():
-    """Switches the runtime shape checks off: the package's own errors are seen, in half the time."""
+    """Switches the runtime shape checks off, which show instead of the package's own errors."""
     jaxtyping.config.update("jaxtyping_disable", True)
     yield
     jaxtyping.config.update("jaxtyping_disable", False)
