@@ -1,14 +1,15 @@
 """Checks on the rollout buffer: advantages, the reset mask, minibatches of whole sequences."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import torch
 
-from rnn_tutorial.exercises.verdict import Verdict, judge
+from rnn_tutorial.exercises.verdict import Instance, Verdict, WrongForm, judge
 
-GAMMA, LAMBDA = 0.9, 0.8
+Split = Callable[[list[int], int], list[list[int]]]
 
 
 def check_gae(answer: Callable[..., Any]) -> Verdict:
@@ -18,127 +19,271 @@ def check_gae(answer: Callable[..., Any]) -> Verdict:
         answer: (reward_tn, value_tn, next_value_tn, true_next_value_tn, terminated_tn,
             truncated_tn, gamma, lam) -> advantage_tn.
     """
-    generator = torch.Generator().manual_seed(3)
-    numbers = torch.randn(4, 8, 2, generator=generator)
-    terminated, truncated = torch.zeros(2, 8, 2, dtype=torch.bool)
-    terminated[2, 0] = truncated[5, 0] = truncated[4, 1] = True
-    flags = (terminated, truncated)
-
-    def summed(stops: bool = False, own_next: bool = False, across: bool = False) -> np.ndarray:
-        reward, value, after, last = numbers.numpy()
-        dead, cut = terminated.numpy(), truncated.numpy()
-        stop = dead | cut if stops else dead
-        follows = np.where(stop, 0.0, after if own_next else np.where(cut, last, after))
-        error = reward + GAMMA * follows - value
-        advantage = np.zeros_like(error)
-        for t, env in np.ndindex(error.shape):
-            for k in range(t, len(error)):
-                advantage[t, env] += (GAMMA * LAMBDA) ** (k - t) * error[k, env]
-                if (dead if across else dead | cut)[k, env]:
-                    break
-        return advantage
-
     return judge(
-        lambda: answer(*numbers.clone(), *(flag.clone() for flag in flags), GAMMA, LAMBDA),
-        summed(),
+        answer,
+        [_gae_instance(3, 9, 4, 0.9, 0.8), _gae_instance(5, 7, 6, 0.97, 0.5)],
         axes=("time", "env"),
-        mistakes={
-            "truncation was treated as termination: what follows it is worth "
-            "true_next_value, not 0": summed(stops=True),
-            "a truncated step was bootstrapped with next_value, which belongs to the "
-            "first observation of another episode": summed(own_next=True),
-            "the sum runs on across truncations: the next episode's errors are not "
-            "this one's": summed(across=True),
-        },
+        tolerance=1e-4,
         praise="termination is worth 0, truncation its own last value, and no sum crosses an end.",
     )
 
 
+def _gae_instance(seed: int, length: int, n: int, gamma: float, lam: float) -> Instance:
+    """A rollout in which every kind of end occurs, one both terminated and truncated, and none."""
+    generator = torch.Generator().manual_seed(seed)
+    reward, value, last = torch.randn(3, length, n, generator=generator)
+    beyond = torch.randn(1, n, generator=generator)
+    after = torch.cat((value[1:], beyond))
+    terminated, truncated = torch.zeros(2, length, n, dtype=torch.bool)
+    terminated[2, 0] = truncated[4, 1] = terminated[3, 2] = truncated[3, 2] = True
+    terminated[-1, 1] = truncated[-1, 2] = truncated[5, 0] = terminated[4, 3] = True
+
+    r, v, follows, end = (x.double().numpy() for x in (reward, value, after, last))
+    dead, cut = terminated.numpy(), truncated.numpy()
+    ended = dead | cut
+    worth = np.where(dead, 0.0, np.where(cut, end, follows))
+    stops_at_rollout = worth.copy()
+    stops_at_rollout[-1] = np.where(ended[-1], worth[-1], 0.0)
+
+    def summed(
+        worth: Any, ends: Any = ended, discount: float = gamma, decay: float = gamma * lam
+    ) -> Any:
+        """Errors of this step and all later ones, up to the end of the episode."""
+        error, advantage = r + discount * worth - v, np.zeros((length, n))
+        for t, env in np.ndindex(length, n):
+            for k in range(t, length):
+                advantage[t, env] += decay ** (k - t) * error[k, env]
+                if ends[k, env]:
+                    break
+        return advantage
+
+    def later(flag: Any) -> Any:
+        return np.concatenate((flag[1:], flag[-1:]))
+
+    return Instance(
+        (reward, value, after, last, terminated, truncated, gamma, lam),
+        summed(worth),
+        {
+            "truncation was treated as termination: what follows it is worth "
+            "true_next_value, not 0": summed(np.where(ended, 0.0, follows)),
+            "a truncated step was bootstrapped with next_value, which belongs to the "
+            "first observation of another episode": summed(np.where(dead, 0.0, follows)),
+            "where a step is both terminated and truncated, the termination counts: nothing "
+            "follows, so it is worth 0": summed(np.where(cut, end, np.where(dead, 0.0, follows))),
+            "a terminated step was bootstrapped: what follows it is worth 0": (
+                summed(np.where(cut, end, follows))
+            ),
+            "next_value was used at every end, where it belongs to another episode: 0 follows a "
+            "termination, true_next_value a truncation": summed(follows),
+            "the sum runs on across truncations: the next episode's errors are not "
+            "this one's": summed(worth, dead),
+            "the sum runs on across terminations: it stops at either kind of end": (
+                summed(worth, cut)
+            ),
+            "the sum runs on across every end: the next episode's errors are not this one's": (
+                summed(worth, np.zeros_like(dead))
+            ),
+            "the rollout's last step was treated as an end: what follows it is worth "
+            "next_value": summed(stops_at_rollout),
+            "the sum was discounted by gamma alone, without lambda": summed(worth, decay=gamma),
+            "the sum was discounted by lambda alone, without gamma": summed(worth, decay=lam),
+            "the value of what follows was not discounted by gamma": summed(worth, discount=1.0),
+            "these are the errors of single steps: the sum over the later ones is missing": (
+                summed(worth, decay=0.0)
+            ),
+            "that is advantage plus value, the target of the critic": summed(worth) + v,
+            "the advantages stand in the order of the loop, from the last step to the first": (
+                summed(worth)[::-1]
+            ),
+            "the flags of step t + 1 were used: here a flag belongs to the step that it ended": (
+                summed(np.where(later(dead), 0.0, np.where(later(cut), end, follows)), later(ended))
+            ),
+            "the sum was carried forwards in time: each step has to add the errors that come "
+            "after it": _forwards(r + gamma * worth - v, ended, gamma * lam),
+        },
+    )
+
+
+def _forwards(error: Any, ends: Any, decay: float) -> Any:
+    total = error.copy()
+    for t in range(1, len(total)):
+        total[t] += decay * total[t - 1] * ~ends[t]
+    return total
+
+
 def check_reset_mask(answer: Callable[[Any, Any], Any]) -> Verdict:
     """Judges `answer(ended_tn, begins_n) -> reset_tn`: the mask from the ends of the steps."""
-    ended = torch.zeros(6, 3, dtype=torch.bool)
-    ended[1, 0] = ended[4, 0] = ended[0, 1] = ended[5, 2] = True
-    begins = torch.tensor([True, False, False])
-    places = [(0, 0), (2, 0), (5, 0), (1, 1)]
-    expected = np.zeros((6, 3))
-    for place in places:
-        expected[place] = 1.0
-    first_all, first_none, rolled = expected.copy(), expected.copy(), expected.copy()
-    first_all[0], first_none[0] = 1.0, 0.0
-    rolled[0] = (0.0, 0.0, 1.0)
     return judge(
-        lambda: answer(ended.clone(), begins.clone()),
-        expected,
+        answer,
+        [_reset_instance(0, 6, 3), _reset_instance(2, 9, 4)],
         axes=("time", "env"),
-        mistakes={
-            "off by one: this is the flag of the step that ended an episode, and would clear the "
-            "state one step too early": ended.numpy(),
-            "every rollout was taken to begin an episode; row 0 is begins_n": first_all,
-            "no env was let begin an episode at step 0; row 0 is begins_n": first_none,
-            "the flags were rolled: the last step's came round to step 0": rolled,
-        },
         praise="each flag stands at the observation that begins an episode.",
+    )
+
+
+def _reset_instance(seed: int, length: int, n: int) -> Instance:
+    """Episodes that end at random, in env 0 with the last step; env 0 does not begin one."""
+    generator = torch.Generator().manual_seed(seed)
+    ended = torch.rand(length, n, generator=generator) < 0.3
+    ended[-1, 0] = ended[0, 1] = True
+    begins = torch.arange(n) % 2 == 1
+    expected = np.zeros((length, n))
+    for env in range(n):
+        flag = begins[env]
+        for t in range(length):
+            expected[t, env], flag = flag, ended[t, env]
+
+    def first(row: Any, rest: Any = expected) -> Any:
+        return np.concatenate((np.broadcast_to(row, (1, n)), rest[1:]))
+
+    ends = ended.numpy()
+    return Instance(
+        (ended, begins),
+        expected,
+        {
+            "off by one: this is the flag of the step that ended an episode, and would clear the "
+            "state one step too early": ends,
+            "off by one: only row 0 is right; the others are flags of the step that ended an "
+            "episode": first(begins.numpy(), ends),
+            "off by one the other way: the flags were moved to an earlier step": (
+                np.concatenate((ends[1:], begins.numpy()[None]))
+            ),
+            "every rollout was taken to begin an episode; row 0 is begins_n": first(1.0),
+            "no env was let begin an episode at step 0; row 0 is begins_n": first(0.0),
+            "the flags were rolled: the last step's came round to step 0": np.roll(ends, 1, 0),
+            "the last step's flags came round to step 0 and were joined with begins_n": (
+                first(ends[-1] | begins.numpy())
+            ),
+            "the flags were rolled through all envs: `roll` needs the axis of time": np.roll(
+                ends, 1
+            ),
+            "the flags were rolled through all envs, `roll` needs the axis of time": (
+                first(begins.numpy(), np.roll(ends, 1))
+            ),
+            "begins_n was put into every row; it is of step 0 only": (
+                np.maximum(expected, begins.numpy())
+            ),
+            "one row too many: the last step's end is the reset of the next rollout": (
+                np.concatenate((expected, ends[-1:]))
+            ),
+            "a row is missing: row 0 is begins_n": expected[1:],
+            "the mask is turned round: true is where an episode goes on": 1.0 - expected,
+            "the flags were written over while they were read: copy them first": (
+                np.broadcast_to(begins.numpy(), (length, n))
+            ),
+        },
     )
 
 
 def check_minibatches(answer: Callable[[int, int, Any], Any]) -> Verdict:
     """Judges `answer(count, number, generator) -> minibatches`, index lists of whole sequences.
 
-    Judged by what is asked for: how often each sequence is used, in minibatches how large, and
-    whether they are shuffled.
+    Judged by what is asked for: how often each sequence is used, in how many minibatches of what
+    size, and whether the generator decides who is with whom.
     """
-    cases = {"8 sequences in 3": (8, 3), "8 in 4": (8, 4), "9 in 9": (9, 9)}
-
-    def facts(count: int, parts: Any) -> list[int]:
-        lists = [[int(i) for i in part] for part in parts]
-        order = [i for part in lists for i in part]
-        sizes = [len(part) for part in lists]
-        once = sum(order.count(i) == 1 for i in range(count))
-        shuffled = order != sorted(order)
-        return [once, len(order), len(lists), max(sizes) - min(sizes), int(shuffled)]
-
-    def run() -> Any:
-        rows = []
-        for count, number in cases.values():
-            parts = answer(count, number, torch.Generator().manual_seed(0))
-            if parts is None or parts is Ellipsis:
-                return None
-            rows.append(facts(count, list(parts)))
-        return rows
-
-    def imagined(split: Callable[[list[int], int], list[list[int]]]) -> list[list[int]]:
-        shuffles = {count: list(reversed(range(count))) for count, _ in cases.values()}
-        return [facts(c, split(shuffles[c], n)) for c, n in cases.values()]
-
-    def floor(order: list[int], number: int) -> list[list[int]]:
-        size = len(order) // number
-        return [order[i * size : (i + 1) * size] for i in range(number)]
-
-    def remainder(order: list[int], number: int) -> list[list[int]]:
-        size = len(order) // number
-        return [order[i : i + size] for i in range(0, len(order), size)]
-
-    def lopsided(order: list[int], number: int) -> list[list[int]]:
-        parts = floor(order, number)
-        return [*parts[:-1], parts[-1] + order[len(order) // number * number :]]
-
-    expected = [[c, c, n, int(c % n > 0), 1] for c, n in cases.values()]
     return judge(
-        run,
-        expected,
-        axes=(
-            list(cases),
-            ["used exactly once", "places", "minibatches", "largest minus smallest", "shuffled"],
-        ),
-        mistakes={
-            "the sequences that are left over by count // number are never used": imagined(floor),
-            "the sequences that are left over make one minibatch more than asked for": (
-                imagined(remainder)
-            ),
-            "all that is left over went into the last minibatch": imagined(lopsided),
-            "nothing was shuffled: every epoch has the same minibatches": [
-                [*row[:-1], 0] for row in expected
-            ],
-        },
+        answer,
+        [_minibatch_instance(count, number) for count, number in ((22, 4), (20, 8), (12, 3))],
+        axes=[
+            [
+                "sequences in no minibatch",
+                "sequences in more than one",
+                "indices in all",
+                "minibatches",
+                "size of the largest",
+                "size of the smallest",
+                "most sequences beside their neighbour (0 no, 1 yes)",
+                "same lists with another generator",
+                "same company with another generator",
+                "same company in the next epoch",
+                "same lists with the same generator",
+            ]
+        ],
+        call=_minibatch_facts,
         praise="every sequence once, whole, and no minibatch more than one larger than another.",
+    )
+
+
+def _minibatch_facts(answer: Callable[..., Any], count: int, number: int) -> list[int] | None:
+    """Four shufflings, two of them by one generator, as counts and as yes (1) or no (0)."""
+    generators = [torch.Generator().manual_seed(seed) for seed in (0, 0, 1)]
+    drawn = [answer(count, number, generator) for generator in (*generators, generators[0])]
+    if any(parts is None for parts in drawn):
+        return None
+    lists, again, other, later = (_lists(parts) for parts in drawn)
+    order = [i for part in lists for i in part]
+    beside = sum((i + 1) % count == j for i, j in pairwise(order))
+    return [
+        *_sizes(lists, count),
+        int(beside > 0.7 * count),
+        int(lists == other),
+        *(int(_company(lists) == _company(x)) for x in (other, later)),
+        int(lists == again),
+    ]
+
+
+def _lists(parts: Any) -> list[list[int]]:
+    try:
+        return [[int(i) for i in part] for part in parts]
+    except (TypeError, ValueError) as error:
+        what = f"expected minibatches, each a collection of sequence indices, got {parts!r}"
+        raise WrongForm(what[:300]) from error
+
+
+def _company(lists: list[list[int]]) -> set[frozenset[int]]:
+    return {frozenset(part) for part in lists}
+
+
+def _sizes(lists: Sequence[Sequence[int]], count: int) -> list[int]:
+    order = [i for part in lists for i in part]
+    used = [order.count(i) for i in range(count)]
+    sizes = [len(part) for part in lists] or [0]
+    often = sum(times > 1 for times in used)
+    return [used.count(0), often, len(order), len(lists), max(sizes), min(sizes)]
+
+
+def _minibatch_instance(count: int, number: int) -> Instance:
+    rest, size, right = count % number, count // number, [0, 0, 0, 0, 1]
+
+    def in_pieces(size: int, order: Sequence[int] = range(count)) -> list[int]:
+        """Facts of a shuffled order cut into pieces of this size."""
+        return [*_sizes([order[i : i + size] for i in range(0, len(order), size)], count), *right]
+
+    even = [0, 0, count, number, size + (rest > 0), size]
+    lopsided = [0, 0, count, number, size + rest, size]
+    return Instance(
+        (count, number),
+        [*even, *right],
+        {
+            "the sequences that are left over by count // number are never used": (
+                in_pieces(size, range(count - rest))
+            ),
+            "the sequences that are left over make one minibatch more than asked for": (
+                in_pieces(size)
+            ),
+            "all that is left over went into the last minibatch": [*lopsided, *right],
+            "that is `chunk`: it fills each minibatch to the full size, and the last one, or "
+            "several, go short": in_pieces(-(-count // number)),
+            "`number` was taken for the size of a minibatch": in_pieces(number),
+            "the indices begin at 1; the first sequence is 0": [1, *even[1:], *right],
+            "nothing was shuffled: every epoch has the same minibatches": [*even, 1, 1, 1, 1, 1],
+            "the generator decides nothing (a seed of its own, or no shuffle): every epoch has the "
+            "same minibatches": [*even, 0, 1, 1, 1, 1],
+            "the minibatches are always the same, only in another order: shuffle before "
+            "splitting": [*even, 1, 0, 1, 1, 1],
+            "the minibatches are always the same, only shuffled within: shuffle before splitting": [
+                *even,
+                0,
+                0,
+                1,
+                1,
+                1,
+            ],
+            "the order was only rotated: neighbours stay together": [*even, 1, 0, 0, 0, 1],
+            "the shuffle ignores the generator: the same one has to give the same minibatches": (
+                [*even, 0, 0, 0, 0, 0]
+            ),
+            "the generator's seed was used, and nothing drawn from it: every epoch has the same "
+            "minibatches": [*even, 0, 0, 0, 1, 1],
+        },
     )

@@ -7,167 +7,263 @@ import numpy as np
 import torch
 from gymnasium.spaces import Box
 
-from rnn_tutorial.exercises.verdict import Verdict, judge
+from rnn_tutorial.exercises.verdict import Instance, Verdict, judge
 from rnn_tutorial.policy import RNNPolicy
 from rnn_tutorial.recurrent import State, clear_state
 
-CLIP = 0.2
 
-
-def _valid() -> torch.Tensor:
-    """Four steps of three sequences; the last two sequences are padded at their ends."""
-    valid = torch.ones(4, 3, dtype=torch.bool)
-    valid[3, 1] = valid[2:, 2] = False
+def _valid(length: int, count: int) -> torch.Tensor:
+    """Sequences of which the last two are padded, by one step and by two."""
+    valid = torch.ones(length, count, dtype=torch.bool)
+    valid[-1, -2] = valid[-2:, -1] = False
     return valid
 
 
 def check_log_ratio(answer: Callable[..., Any]) -> Verdict:
-    """Judges the joint log-ratio of actions with two dimensions, 0 where there is no step.
+    """Judges the joint log-ratio of actions of several dimensions, 0 where there is no step.
 
     Args:
         answer: (mean_lba, std_lba, action_lba, old_log_prob_lb, valid_lb) -> log_ratio_lb.
     """
-    draws = torch.Generator().manual_seed(11)
-    mean, action, spread = torch.randn(3, 4, 3, 2, generator=draws)
-    std, valid = 0.5 + spread.abs(), _valid()
-    old = torch.randn(4, 3, generator=draws) - 2.0
-    old[~valid] = -7.0  # padding is whatever was left in memory
-    error = (action - mean).numpy().astype(np.float64) / std.numpy()
-    each = -0.5 * error**2 - np.log(std.numpy()) - 0.5 * np.log(2 * np.pi)
-    ratio, mask = each.sum(-1) - old.numpy(), valid.numpy()
-    arguments = (mean, std, action, old, valid)
     return judge(
-        lambda: answer(*(tensor.clone() for tensor in arguments)),
-        np.where(mask, ratio, 0.0),
+        answer,
+        [_log_ratio_instance(11, 4, 3, 2), _log_ratio_instance(12, 5, 4, 3)],
         axes=("step", "sequence"),
-        mistakes={
-            "padding was left in: where valid_lb is false the log-ratio has to be 0": ratio,
-            "old minus new: the sign is turned round": np.where(mask, -ratio, 0.0),
-            "that is the ratio itself, its logarithm was asked for": np.where(
-                mask, np.exp(ratio), 0.0
-            ),
-            "the ratio, and padding left in": np.exp(ratio),
-            "the log-probabilities of the action's dimensions were averaged; a joint one is "
-            "their sum": np.where(mask, each.mean(-1) - old.numpy(), 0.0),
-            "there is one log-probability for each dimension of the action; the joint one is "
-            "their sum": np.where(mask[..., None], each - old.numpy()[..., None], 0.0),
-            "one for each dimension of the action, and padding left in": (
-                each - old.numpy()[..., None]
-            ),
-            "only the first dimension of the action was taken": np.where(
-                mask, each[..., 0] - old.numpy(), 0.0
-            ),
-        },
         tolerance=1e-4,
         praise="joint over the action's dimensions, and silent on padding.",
     )
 
 
+def _log_ratio_instance(seed: int, length: int, count: int, dimensions: int) -> Instance:
+    """The density of each action is computed in float64 from its logarithm written out."""
+    draws = torch.Generator().manual_seed(seed)
+    mean, action, spread = torch.randn(3, length, count, dimensions, generator=draws)
+    std, valid = 0.5 + spread.abs(), _valid(length, count)
+    old = torch.randn(length, count, generator=draws) - 2.0
+    old[~valid] = -7.0  # padding is whatever was left in memory
+    scale, before, real = std.double().numpy(), old.double().numpy(), valid.numpy()
+    distance = (action - mean).double().numpy()
+    clipped = (action.clamp(-1.0, 1.0) - mean).double().numpy()
+
+    def density(scale: Any, distance: Any = distance) -> Any:
+        return -0.5 * (distance / scale) ** 2 - np.log(scale) - 0.5 * np.log(2 * np.pi)
+
+    each = density(scale)
+    new = each.sum(-1)
+    ratio = new - before
+    each_ratio = each - before[..., None]
+
+    def masked(x: Any) -> Any:
+        return np.where(real, x, 0.0)
+
+    return Instance(
+        (mean, std, action, old, valid),
+        masked(ratio),
+        {
+            "padding was left in: where valid_lb is false the log-ratio has to be 0": ratio,
+            "the new log-probability alone was set to 0 on padding; minus the old one is left": (
+                masked(new) - before
+            ),
+            "the mask is turned round: the real steps were set to 0": np.where(real, 0.0, ratio),
+            "padding was cut out; the result keeps its shape (L, B), with 0 there": ratio[real],
+            "old minus new: the sign is turned round": masked(-ratio),
+            "that is the ratio itself, its logarithm was asked for": masked(np.exp(ratio)),
+            "the ratio, and padding left in": np.exp(ratio),
+            "the quotient of two log-probabilities was taken; the logarithm of a quotient is a "
+            "difference": masked(new / before),
+            "that is the new log-probability alone; the old one has to be subtracted": masked(new),
+            "the difference of the probabilities was taken, not of their logarithms": (
+                masked(np.exp(new) - np.exp(before))
+            ),
+            "the log-probabilities of the action's dimensions were averaged; a joint one is "
+            "their sum": masked(each.mean(-1) - before),
+            "there is one log-probability for each dimension of the action; the joint one is "
+            "their sum": np.where(real[..., None], each_ratio, 0.0),
+            "one for each dimension of the action, and padding left in": each_ratio,
+            "the old log-probability is already joint; it was subtracted once for each dimension": (
+                masked(each_ratio.sum(-1))
+            ),
+            "only the first dimension of the action was taken": masked(each[..., 0] - before),
+            "std was taken for a variance; it is the standard deviation": (
+                masked(density(np.sqrt(scale)).sum(-1) - before)
+            ),
+            "a variance was given where the standard deviation belongs": (
+                masked(density(scale**2).sum(-1) - before)
+            ),
+            "std was taken for its logarithm": masked(density(np.exp(scale)).sum(-1) - before),
+            "the action was clipped; the density is that of the action as drawn": (
+                masked(density(scale, clipped).sum(-1) - before)
+            ),
+            "log std and the constant are missing from the density": (
+                masked(-0.5 * ((distance / scale) ** 2).sum(-1) - before)
+            ),
+            "the logarithm of std is missing from the density": (
+                masked(ratio + np.log(scale).sum(-1))
+            ),
+            "the constant 0.5 log(2 pi) of each dimension is missing from the density": (
+                masked(ratio + dimensions * 0.5 * np.log(2 * np.pi))
+            ),
+        },
+    )
+
+
 def check_clipped_loss(answer: Callable[..., Any]) -> Verdict:
-    """Judges the clipped policy loss, averaged over the real steps; clip is 0.2.
+    """Judges the clipped policy loss, averaged over the real steps.
 
     Args:
         answer: (log_ratio_lb, advantage_lb, valid_lb, clip) -> loss, a number.
     """
-    log_ratio = torch.tensor(
-        [[0.0, 0.5, -0.5], [0.1, -0.4, 0.6], [0.7, 0.3, 2.0], [-0.6, 1.5, 2.0]]
-    )
-    advantage = torch.tensor(
-        [[1.0, 2.0, 1.0], [-1.0, -2.0, -1.5], [0.5, -1.0, 9.0], [2.0, 9.0, 9.0]]
-    )
-    valid = _valid()
-
-    def by_step(pick: Callable[[float, float], float], padding: bool = False) -> list[float]:
-        numbers = zip(log_ratio.flatten(), advantage.flatten(), valid.flatten(), strict=True)
-        gains = []
-        for log_r, gain, real in numbers:
-            ratio = float(np.exp(float(log_r)))
-            clipped = min(max(ratio, 1 - CLIP), 1 + CLIP)
-            if real or padding:
-                gains.append(pick(ratio * float(gain), clipped * float(gain)))
-        return gains
-
-    right = by_step(min)
-    whole = by_step(min, padding=True)
-    loss = -sum(right) / len(right)
     return judge(
-        lambda: answer(log_ratio.clone(), advantage.clone(), valid.clone(), CLIP),
-        loss,
+        answer,
+        [_clipped_instance(21, 4, 3, 0.2), _clipped_instance(22, 6, 5, 0.1)],
         axes=(),
-        mistakes={
-            "padding was averaged in": -sum(whole) / len(whole),
-            "padding was set to 0 and still counted in the n": -sum(right) / len(whole),
-            "the sum was taken, and not divided by the number of real steps": -sum(right),
-            "the gain is to be maximised, so the loss is minus its mean": -loss,
-            "the larger of the two gains was taken; PPO takes the smaller": (
-                -float(np.mean(by_step(max)))
-            ),
-            "only the clipped gain was taken: a ratio out of range that makes things worse is then "
-            "never pulled back": -float(np.mean(by_step(lambda free, clipped: clipped))),
-            "nothing was clipped": -float(np.mean(by_step(lambda free, clipped: free))),
-        },
         praise="the smaller of the two gains, averaged over the steps that happened.",
     )
 
 
+def _clipped_instance(seed: int, length: int, count: int, clip: float) -> Instance:
+    """A step's gain by cases: a good action's ratio is cut from above, a bad one's from below."""
+    draws = torch.Generator().manual_seed(seed)
+    log_ratio, advantage = torch.randn(2, length, count, generator=draws)
+    valid = _valid(length, count)
+    log_ratio[~valid], advantage[~valid] = 2.0, 9.0
+    every, gain, real = log_ratio.double().exp().numpy(), advantage.double().numpy(), valid.numpy()
+    inside = np.clip(every, 1 - clip, 1 + clip)
+    smaller = gain * np.where(gain > 0, np.minimum(every, 1 + clip), np.maximum(every, 1 - clip))
+    normal = (gain - gain[real].mean()) / gain[real].std()
+    loss = -smaller[real].mean()
+
+    def mean(gains: Any) -> Any:
+        return -gains[real].mean()
+
+    by_sequence = (smaller * real).sum(0) / real.sum(0)
+    logs = log_ratio.double().numpy()
+    return Instance(
+        (log_ratio, advantage, valid, clip),
+        loss,
+        {
+            "padding was averaged in": -smaller.mean(),
+            "padding was set to 0 and still counted in the n": -(smaller * real).mean(),
+            "the sum was taken, and not divided by the number of real steps": (
+                -smaller[real].sum()
+            ),
+            "the mean of each sequence was averaged: a step of a short one then counts more": (
+                -by_sequence.mean()
+            ),
+            "the gain is to be maximised, so the loss is minus its mean": -loss,
+            "the larger of the two gains was taken; PPO takes the smaller": (
+                mean(np.maximum(every * gain, inside * gain))
+            ),
+            "the smaller ratio was taken; PPO takes the smaller gain, and with a negative "
+            "advantage that is the larger ratio": mean(np.minimum(every, inside) * gain),
+            "only the clipped gain was taken: a ratio out of range that makes things worse is then "
+            "never pulled back": mean(inside * gain),
+            "nothing was clipped": mean(every * gain),
+            "the log-ratio was used as the ratio: its exp is missing": (
+                mean(np.minimum(logs * gain, np.clip(logs, 1 - clip, 1 + clip) * gain))
+            ),
+            "the log-ratio was clipped to plus or minus clip; the ratio is clipped to 1 plus or "
+            "minus clip": mean(np.minimum(every * gain, np.exp(np.clip(logs, -clip, clip)) * gain)),
+            "the ratio was clipped to plus or minus clip; its middle is 1": (
+                mean(np.minimum(every * gain, np.clip(every, -clip, clip) * gain))
+            ),
+            "the gain was clipped; it is the ratio that is": (
+                mean(np.minimum(every * gain, np.clip(every * gain, 1 - clip, 1 + clip)))
+            ),
+            "the ratio was clipped from above only": (
+                mean(np.minimum(every * gain, np.minimum(every, 1 + clip) * gain))
+            ),
+            "the advantages were normalised; they already are": (
+                mean(np.minimum(every * normal, inside * normal))
+            ),
+            "the loss of each step was returned; its mean was asked for": -smaller,
+            "the loss of each real step was returned; its mean was asked for": -smaller[real],
+        },
+    )
+
+
 def check_bootstrap(answer: Callable[..., Any]) -> Verdict:
-    """Judges V of what follows a rollout's last step, for envs that go on and one that was cut off.
+    """Judges V of what follows a rollout's last step, for envs that go on and some that were cut.
 
     Args:
         answer: (policy, next_obs_nd, final_obs_nd, state_before, state_after, truncated_n) ->
             value_n; `policy.step` as in this package.
     """
-    space = Box(-np.inf, np.inf, (3,))
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(5)
-        policy = RNNPolicy(space, Box(-1.0, 1.0, (2,)), hidden_size=8, encoder="none")
-        obs, next_obs, final_obs = torch.randn(6, 4, 3), torch.randn(4, 3), torch.randn(4, 3)
-    truncated = torch.tensor([False, True, False, False])
-    zero = policy.initial_state(4)
 
-    @torch.no_grad()
-    def value(last: torch.Tensor, seen: torch.Tensor) -> np.ndarray:
-        """V of an observation that follows those that were seen, in one pass over all of them."""
+    def call(answer: Callable[..., Any], *arguments: Any) -> Any:
+        with torch.no_grad():
+            return answer(*arguments)
+
+    return judge(
+        answer,
+        [
+            _bootstrap_instance(5, "gru", [False, True, False, False]),
+            _bootstrap_instance(6, "rnn", [True, False, False, True, False]),
+        ],
+        axes=("env",),
+        call=call,
+        praise="the state after the last step, and of a cut-off episode its own last observation.",
+    )
+
+
+@torch.no_grad()
+def _bootstrap_instance(seed: int, cell: str, cut_off: list[bool]) -> Instance:
+    """V by one pass over all that each env has seen, and the last observation after it."""
+    n, space = len(cut_off), Box(-np.inf, np.inf, (3,))
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        policy = RNNPolicy(space, Box(-1.0, 1.0, (2,)), cell, hidden_size=8, encoder="none")
+        obs, next_obs, final_obs = torch.randn(6, n, 3), torch.randn(n, 3), torch.randn(n, 3)
+    truncated, zero = torch.tensor(cut_off), policy.initial_state(n)
+
+    def value(last: torch.Tensor, seen: torch.Tensor = obs) -> np.ndarray:
+        """V of an observation that follows those that were seen."""
         output, _ = policy.unroll(torch.cat((seen, last[None])), zero)
         return output.value[-1].numpy()
 
     def state_of(seen: torch.Tensor) -> State:
-        with torch.no_grad():
-            return policy.unroll(seen, zero)[1]
+        return policy.unroll(seen, zero)[1]
 
     before, after = state_of(obs[:-1]), state_of(obs)
     follows = torch.where(truncated[:, None], final_obs, next_obs)
-    fresh = truncated.numpy()
     cleared = clear_state(after, truncated)
-    with torch.no_grad():
-        forgot_final = policy.step(final_obs, cleared)[0].value.numpy()
-        another = policy.step(next_obs, cleared)[0].value.numpy()
-    right = value(follows, obs)
+    right = value(follows)
 
-    def run() -> Any:
-        with torch.no_grad():
-            return answer(
-                policy, next_obs.clone(), final_obs.clone(), before, after, truncated.clone()
-            )
+    def where_cut(other: Any) -> np.ndarray:
+        """The right values, but those of the envs that were cut off."""
+        return np.where(cut_off, other, right)
 
-    return judge(
-        run,
+    return Instance(
+        (policy, next_obs, final_obs, before, after, truncated),
         right,
-        axes=("env",),
-        mistakes={
+        {
             "state_before was used: the memory of the last step itself is missing": (
                 value(follows, obs[:-1])
             ),
             "zeros were used: the critic was asked without any memory": value(follows, obs[:0]),
-            "next_obs of the truncated env is the first of another episode; its own last one is "
-            "final_obs": value(next_obs, obs),
+            "next_obs of a truncated env is the first of another episode; its own last one is "
+            "final_obs": value(next_obs),
             "this is V of the next episode's first observation where the episode was cut off": (
-                another
+                policy.step(next_obs, cleared)[0].value.numpy()
             ),
-            "the state was cleared for final_obs, which is still of the old episode": np.where(
-                fresh, forgot_final, right
+            "the state was cleared for final_obs, which is still of the old episode": where_cut(
+                policy.step(final_obs, cleared)[0].value.numpy()
             ),
-            "final_obs stands for envs that go on as well": value(final_obs, obs),
+            "state_before was used for final_obs, which comes after the last step": where_cut(
+                value(final_obs, obs[:-1])
+            ),
+            "the state went one step too far: it had already seen next_obs when final_obs came": (
+                where_cut(value(final_obs, torch.cat((obs, next_obs[None]))))
+            ),
+            "being cut off was taken for an end of the task: the future is worth V of final_obs, "
+            "not 0": where_cut(0.0),
+            "final_obs stands for envs that go on as well": value(final_obs),
+            "the two observations were exchanged: final_obs is of the truncated envs": value(
+                torch.where(truncated[:, None], next_obs, final_obs)
+            ),
+            "the order of the envs was lost: the truncated ones come last": np.concatenate(
+                (right[~truncated.numpy()], right[truncated.numpy()])
+            ),
+            "that is the state; V is in the output of policy.step": after,
         },
-        praise="the state after the last step, and of a cut-off episode its own last observation.",
     )
