@@ -1,9 +1,10 @@
 """Checks of the exercises on the recurrent policy: resets, encoders, log-probabilities.
 
-Each check builds a small random policy and data from its own seed, so that its verdict never
+Each check builds small random policies and data from its own seeds, so that its verdict never
 changes.
 """
 
+import math
 from collections.abc import Callable
 from itertools import pairwise
 from typing import Any
@@ -12,72 +13,114 @@ import gymnasium as gym
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.distributions import Independent, MultivariateNormal, Normal
+from torch.distributions import MultivariateNormal, Normal
 
-from rnn_tutorial.exercises.verdict import Verdict, judge
-from rnn_tutorial.policy import RNNPolicy
-
-T, N, D = 9, 3, 4
+from rnn_tutorial.exercises.verdict import Instance, Verdict, WrongForm, judge
+from rnn_tutorial.policy import PolicyOutput, RNNPolicy
 
 
-def _policy_and_data() -> tuple[RNNPolicy, Tensor, Tensor]:
-    """A seeded GRU policy without gradients, observations (T, N, D) and a state (2, N, 8)."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(11)
-        policy = RNNPolicy(
-            gym.spaces.Box(-np.inf, np.inf, (D,), np.float32),
-            gym.spaces.Box(-1.0, 1.0, (2,), np.float32),
-            hidden_size=8,
-            encoder_size=16,
-        ).requires_grad_(False)
-        return policy, 2 * torch.randn(T, N, D), torch.randn(2, N, 8).tanh()
+class StepOnly(RNNPolicy):
+    """A policy that takes single steps and leaves the clearing of the state to its caller."""
+
+    def step(
+        self, obs: Tensor, state: Any, reset: Tensor | None = None
+    ) -> tuple[PolicyOutput, Any]:
+        if reset is not None:
+            raise WrongForm("clear the state yourself, and call policy.step(obs_nd, state)")
+        return super().step(obs, state)
+
+    def unroll(self, *_: Any, **__: Any) -> Any:
+        raise WrongForm("write the loop that unroll stands for: policy.step once for each t")
 
 
 def check_step_loop(answer: Callable[[RNNPolicy, Tensor, Tensor, Tensor], Any]) -> Verdict:
     """Checks a loop over time that clears the states of the envs whose episode begins.
 
     Args:
-        answer: takes a policy, `obs_tnd` (T, N, D), `state` (2, N, H) and `reset_tn` (T, N) bool,
-            returns the values (T, N); it may use `policy.step` without its reset argument.
+        answer: takes a policy, `obs_tnd` (T, N, D), `state` (layers, N, H) and `reset_tn` (T, N)
+            bool, returns the values (T, N); it may use `policy.step` without its reset argument,
+            and not `unroll`.
 
     Returns:
         The verdict; expected values come from running every episode alone, as one sequence.
     """
-    policy, obs, state = _policy_and_data()
-    reset = torch.zeros(T, N, dtype=torch.bool)
-    reset[3, 0] = reset[5, 1] = reset[6, 0] = reset[0, 2] = True
-
-    def episodes(reset_tn: Tensor, start: Tensor = state) -> Tensor:
-        value = torch.empty(T, N)
-        for env in range(N):
-            cuts = sorted({0, T, *reset_tn[:, env].nonzero().flatten().tolist()})
-            for begin, end in pairwise(cuts):
-                goes_on = begin == 0 and not reset_tn[0, env]
-                first = start[:, env : env + 1] if goes_on else policy.initial_state(1)
-                output, _ = policy.unroll(obs[begin:end, env : env + 1], first)
-                value[begin:end, env] = output.value[:, 0]
-        return value
-
-    never = torch.zeros_like(reset)
-    late = torch.cat((never[:1], reset[:-1]))
-    everyone = reset.any(dim=1, keepdim=True).expand_as(reset)
-    amnesiac = torch.ones_like(reset)
-    zeros = torch.zeros_like(state)
     return judge(
-        lambda: answer(policy, obs.clone(), state.clone(), reset.clone()),
-        episodes(reset),
+        answer,
+        [
+            _stepping(11, (9, 3), [(3, 0), (5, 1), (6, 0), (0, 2), (7, 0)], layers=2),
+            _stepping(14, (6, 5), [(0, 1), (2, 4), (3, 0), (4, 4)], layers=1),
+        ],
         axes=("time", "env"),
-        mistakes={
-            "nobody clears the state: reset_tn is not used": episodes(never),
-            "off by one: clear the state before step t, not after it": episodes(late),
-            "one env's reset clears the states of all envs": episodes(everyone),
-            "the state is not carried from step to step": episodes(amnesiac),
-            "the given state is the one before step 0; do not begin at zero": episodes(
-                reset, zeros
-            ),
-        },
         praise="equals every episode run alone, also where a reset comes in the middle.",
     )
+
+
+def _stepping(seed: int, size: tuple[int, int], begins: list[Any], layers: int) -> Instance:
+    """A policy, data and resets at `begins`, the (t, env) where an episode begins."""
+    features, hidden = 4, 8
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        policy = StepOnly(
+            gym.spaces.Box(-np.inf, np.inf, (features,), np.float32),
+            gym.spaces.Box(-1.0, 1.0, (2,), np.float32),
+            hidden_size=hidden,
+            num_layers=layers,
+            encoder_size=16,
+        ).requires_grad_(False)
+        obs, start = 2 * torch.randn(*size, features), torch.randn(layers, size[1], hidden).tanh()
+    reset, zeros = torch.zeros(size, dtype=torch.bool), torch.zeros_like(start)
+    for place in begins:
+        reset[place] = True
+
+    expected = torch.empty(size)
+    for env in range(size[1]):
+        cuts = sorted({0, len(obs), *reset[:, env].nonzero().flatten().tolist()})
+        for begin, end in pairwise(cuts):
+            first = (zeros if reset[begin, env] else start)[:, env : env + 1]
+            output, _ = RNNPolicy.unroll(policy, obs[begin:end, env : env + 1], first)
+            expected[begin:end, env] = output.value[:, 0]
+    setattr(policy.core, "unroll", policy.unroll)  # noqa: B010  (the same loop, one room below)
+
+    def run(reset: Tensor, begin: Tensor = start, cleared: Any = zeros, keep: Any = None) -> Tensor:
+        """A loop with mistakes: where it begins, what a reset puts, the state of every step."""
+        state, values = begin, []
+        for obs_nd, reset_n in zip(obs, reset, strict=True):
+            state = state if keep is None else keep
+            state = torch.where(reset_n[None, :, None], cleared, state)
+            output, state = policy.step(obs_nd, state)
+            values.append(output.value)
+        return torch.stack(values)
+
+    def one_layer(layer: int) -> Tensor:
+        state, values = start.clone(), []
+        for obs_nd, reset_n in zip(obs, reset, strict=True):
+            state[layer, reset_n] = 0.0
+            output, state = policy.step(obs_nd, state)
+            values.append(output.value)
+        return torch.stack(values)
+
+    never, late, early, not_first = (torch.zeros_like(reset) for _ in range(4))
+    late[1:], early[:-1], not_first[1:] = reset[:-1], reset[1:], reset[1:]
+    mistakes = {
+        "nobody clears the state: reset_tn is not used": run(never),
+        "off by one: clear the state before step t, not after it": run(late),
+        "off by one: reset_tn[t] is for step t; this clears one step too early": run(early),
+        "the reset at t = 0 is missing": run(not_first),
+        "one env's reset clears the states of all envs": run(reset.any(1, True).expand_as(reset)),
+        "the flags are used the wrong way round: clear where reset_tn is true": run(~reset),
+        "the state is not carried from step to step": run(~never),
+        "the start state is used at every step: hand on the state that step returns": (
+            run(reset, keep=start)
+        ),
+        "at a reset the state becomes zero, not the start state": run(reset, cleared=start),
+        "the given state is the one before step 0; do not begin at zero": run(reset, zeros),
+        "stack the values over the first axis: this is (N, T)": expected.T,
+        "this is the last step alone; collect the value of every step": expected[-1],
+    }
+    if layers > 1:
+        mistakes["the first layer alone is cleared: clear every layer's state"] = one_layer(0)
+        mistakes["the last layer alone is cleared: clear every layer's state"] = one_layer(-1)
+    return Instance((policy, obs, start, reset), expected, mistakes)
 
 
 def check_fold(answer: Callable[[nn.Module, Tensor], Any]) -> Verdict:
@@ -90,33 +133,46 @@ def check_fold(answer: Callable[[nn.Module, Tensor], Any]) -> Verdict:
     Returns:
         The verdict; expected values come from encoding one image at a time.
     """
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(12)
-        encoder = nn.Sequential(
-            nn.Conv2d(2, 3, 3, stride=2), nn.LeakyReLU(), nn.Flatten(), nn.Linear(12, 5)
-        ).requires_grad_(False)
-        images = torch.randn(4, 3, 2, 6, 6)
-    expected = torch.stack([torch.cat([encoder(one[None]) for one in step]) for step in images])
-    flat = expected.flatten(0, 1)
-    swapped = images.transpose(0, 1)
     return judge(
-        lambda: answer(encoder, images.clone()),
-        expected,
+        answer,
+        [_images(12, (4, 3, 2, 6, 6), features=5), _images(15, (3, 5, 1, 5, 7), features=4)],
         axes=("time", "env", "feature"),
-        mistakes={
-            "the features are still a flat batch: bring them back to (T, N, features)": flat,
-            "unfolded as (N, T): use the sizes in the order in which they were folded": (
-                flat.reshape(3, 4, 5)
-            ),
-            "unfolded as (N, T) and transposed: time and envs are mixed": (
-                flat.reshape(3, 4, 5).transpose(0, 1)
-            ),
-            "transposed before folding, reshaped after it: time and envs are mixed": encoder(
-                swapped.flatten(0, 1)
-            ).reshape(4, 3, 5),
-        },
         praise="equals encoding every image by itself.",
     )
+
+
+def _images(seed: int, shape: tuple[int, ...], features: int) -> Instance:
+    """An encoder and images of a shape (T, N, C, H, W)."""
+    t, n, channels, height, width = shape
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        encoder = nn.Sequential(
+            nn.Conv2d(channels, 3, 3, stride=2),
+            nn.LeakyReLU(),
+            nn.Flatten(),
+            nn.Linear(3 * ((height - 1) // 2) * ((width - 1) // 2), features),
+        ).requires_grad_(False)
+        images = torch.randn(shape)
+    expected = torch.stack([torch.cat([encoder(one[None]) for one in step]) for step in images])
+    flat = expected.flatten(0, 1)
+    by_env = encoder(images.transpose(0, 1).flatten(0, 1))
+    mistakes = {
+        "the features are still a flat batch: bring them back to (T, N, features)": flat,
+        "time is unfolded, the envs are not: (T, N, features) has three axes": flat.reshape(t, -1),
+        "unfolded as (N, T): use the sizes in the order in which they were folded": (
+            flat.reshape(n, t, -1)
+        ),
+        "unfolded as (N, T) and transposed: time and envs are mixed": (
+            flat.reshape(n, t, -1).transpose(0, 1)
+        ),
+        "transposed before folding, reshaped after it: time and envs are mixed": (
+            by_env.reshape(t, n, -1)
+        ),
+        "this is (N, T, features): the axes have still to be transposed": by_env.reshape(n, t, -1),
+        "the features of the first time step alone": expected[0],
+        "averaged over the envs: each image has features of its own": expected.mean(1),
+    }
+    return Instance((encoder, images), expected, mistakes)
 
 
 def check_joint_log_prob(answer: Callable[[Tensor, Tensor, Tensor], Any]) -> Verdict:
@@ -128,29 +184,54 @@ def check_joint_log_prob(answer: Callable[[Tensor, Tensor, Tensor], Any]) -> Ver
     Returns:
         The verdict; expected values come from a multivariate normal with a diagonal covariance.
     """
-    generator = torch.Generator().manual_seed(13)
-    mean, noise = torch.randn(2, 5, N, 2, generator=generator)
-    std = torch.rand(5, N, 2, generator=generator) + 0.3
+    return judge(
+        answer,
+        [_gaussian(13, (5, 3, 2)), _gaussian(16, (2, 4, 3))],
+        axes=("time", "env"),
+        praise="equals a normal over all dimensions at once, with a diagonal covariance.",
+    )
+
+
+def _gaussian(seed: int, shape: tuple[int, int, int]) -> Instance:
+    """Mean, standard deviation and action of a shape (T, N, A)."""
+    generator = torch.Generator().manual_seed(seed)
+    mean, noise = torch.randn(2, *shape, generator=generator)
+    std = torch.rand(shape, generator=generator) + 0.3
     action = mean + std * noise
     each = Normal(mean, std).log_prob(action)
     whole = MultivariateNormal(mean, torch.diag_embed(std**2)).log_prob(action)
-    return judge(
-        lambda: answer(mean.clone(), std.clone(), action.clone()),
-        whole,
-        axes=("time", "env"),
-        mistakes={
-            "one number per dimension: sum over the action's dimensions": each,
-            "sum, not mean: independent probabilities multiply, their logarithms add": each.mean(
-                -1
-            ),
-            "summed over the envs; the action's dimensions are the last axis": each.sum(1),
-            "the logarithm of a sum of densities; independent densities multiply": each.exp()
-            .sum(-1)
-            .log(),
-            "the density itself: its logarithm is asked for": whole.exp(),
-            "a normal density has std in front, not its square (the variance)": Independent(
-                Normal(mean, std**2), 1
-            ).log_prob(action),
-        },
-        praise="equals a two-dimensional normal with a diagonal covariance.",
-    )
+    constant, square, log_std = math.log(2 * math.pi) / 2, noise**2 / 2, std.log()
+    mistakes = {
+        "one number per dimension: sum over the action's dimensions": each,
+        "sum, not mean: independent probabilities multiply, their logarithms add": each.mean(-1),
+        "summed over the envs; the action's dimensions are the last axis": each.sum(1),
+        "summed over time; the action's dimensions are the last axis": each.sum(0),
+        "summed over every axis: each action has a log-probability of its own": each.sum(),
+        "keepdim leaves an axis of one: the result is (T, N)": each.sum(-1, keepdim=True),
+        "the logarithm of a sum of densities; independent densities multiply": (
+            each.exp().sum(-1).log()
+        ),
+        "the density itself: its logarithm is asked for": whole.exp(),
+        "this is the negative log-likelihood": -whole,
+        "a normal density has std in front, not its square (the variance)": (
+            Normal(mean, std**2).log_prob(action).sum(-1)
+        ),
+        "std is given, not the variance: do not take its root": (
+            Normal(mean, std.sqrt()).log_prob(action).sum(-1)
+        ),
+        "the constant belongs to every dimension, not once to the sum": (
+            (-square - log_std).sum(-1) - constant
+        ),
+        "half the logarithm of 2 pi is missing": (-square - log_std).sum(-1),
+        "log 2 pi is to be halved": (each - constant).sum(-1),
+        "the logarithm of std is missing": (-square - constant).sum(-1),
+        "the logarithm of std is subtracted, not added": (-square + log_std - constant).sum(-1),
+        "the square is to be halved": (-2 * square - log_std - constant).sum(-1),
+        "the distance to the mean is to be divided by std": (
+            (-((action - mean) ** 2) / 2 - log_std - constant).sum(-1)
+        ),
+        "divide by std before squaring": (
+            (-((action - mean) ** 2) / std / 2 - log_std - constant).sum(-1)
+        ),
+    }
+    return Instance((mean, std, action), whole, mistakes)
