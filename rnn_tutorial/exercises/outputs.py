@@ -1,28 +1,26 @@
 """Checks of the exercises on `output` and `h_n`: which entry is the last state; carrying on.
 
-Each check draws a small random GRU and data from its own seed, so that its verdict never changes.
+Each check draws small random GRUs and data from its own seeds, so that its verdict never changes.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from itertools import product
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
-from rnn_tutorial.exercises.verdict import Verdict, judge
-
-LENGTHS = [6, 2, 4]
-CHUNK = 4
+from rnn_tutorial.exercises.verdict import Instance, Verdict, WrongForm, judge
 
 
-def _gru_and_data(steps: int, **options: Any) -> tuple[nn.GRU, Tensor]:
-    """A seeded GRU (3 -> 5 features) and observations (steps, 3 envs, 3)."""
+def _gru_and_data(seed: int, steps: int, envs: int, **options: Any) -> tuple[nn.GRU, Tensor]:
+    """A seeded GRU (3 -> 5 features) and observations (steps, envs, 3)."""
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(7)
-        gru = nn.GRU(3, 5, **options)
-        return gru, torch.randn(steps, 3, 3)
+        torch.manual_seed(seed)
+        return nn.GRU(3, 5, **options), torch.randn(steps, envs, 3)
 
 
 def check_last_real_output(answer: Callable[[Tensor, Tensor], Any]) -> Verdict:
@@ -34,28 +32,44 @@ def check_last_real_output(answer: Callable[[Tensor, Tensor], Any]) -> Verdict:
     Returns:
         The verdict; expected values come from running every sequence alone, unpadded.
     """
-    gru, obs = _gru_and_data(max(LENGTHS))
-    lengths = torch.tensor(LENGTHS)
-    with torch.no_grad():
-        output = gru(obs)[0]
-        alone = [gru(obs[:length, env])[0][-1] for env, length in enumerate(LENGTHS)]
-    envs = torch.arange(len(LENGTHS))
-    after = output[lengths.clamp(max=len(obs) - 1), envs]
-    return judge(
-        lambda: answer(output.clone(), lengths.clone()),
-        torch.stack(alone),
-        axes=("env", "unit"),
-        mistakes={
-            "output[-1] is the padding's output for every sequence but the longest": output[-1],
-            "off by one: the last of `length` steps has index length - 1": after,
-            "off by one: the last of `length` steps has index length - 1, not length - 2": output[
-                lengths - 2, envs
-            ],
-            "indexing with lengths alone takes whole time steps; each env needs its own": output[
-                lengths - 1
-            ],
+
+    def question(seed: int, steps: int, lengths: list[int]) -> Instance:
+        gru, obs = _gru_and_data(seed, steps, len(lengths))
+        lengths_n, envs = torch.tensor(lengths), torch.arange(len(lengths))
+        with torch.no_grad():
+            output = gru(obs)[0]
+            alone = [gru(obs[:length, n])[0][-1] for n, length in enumerate(lengths)]
+        real = (torch.arange(steps)[:, None] < lengths_n)[..., None]
+        mistakes = {
+            "output[-1] is the padding's output for every sequence that ended before": output[-1],
+            "every sequence was read at the longest one's end": output[max(lengths) - 1],
+            "off by one: the last of `length` steps has index length - 1": (
+                output[lengths_n.clamp(max=steps - 1), envs]
+            ),
+            "off by one: the last of `length` steps has index length - 1, not length - 2": (
+                output[lengths_n - 2, envs]
+            ),
+            "indexing with lengths alone takes whole time steps; each env needs its own": (
+                output[lengths_n - 1]
+            ),
+            "the indices are swapped: time is the first axis, env the second": (
+                output[envs, (lengths_n - 1).clamp(max=len(lengths) - 1)]
+            ),
+            "a mask over (T, N) picks in the order of time; index by time and env": (
+                torch.stack(alone)[lengths_n.argsort(stable=True)]
+            ),
             "this is the mean over time, padding included": output.mean(0),
-        },
+            "this is the mean over the real steps; only the last one is asked for": (
+                (output * real).sum(0) / lengths_n[:, None]
+            ),
+            "the padding was set to zero; now pick each sequence's last real step": output * real,
+        }
+        return Instance((output, lengths_n), torch.stack(alone), mistakes)
+
+    return judge(
+        answer,
+        [question(7, 6, [3, 4, 2, 3]), question(8, 7, [7, 1, 5])],
+        axes=("env", "unit"),
         praise="equals every sequence run alone, with no padding in sight.",
     )
 
@@ -67,71 +81,130 @@ def check_chunks(answer: Callable[[nn.GRU, Tensor, int], Any]) -> Verdict:
         answer: takes a GRU, `obs_tnd` (T, N, D) and the chunk's length, returns (T, N, H).
 
     Returns:
-        The verdict on the outputs, and if these are right, on the gradient of the last one.
+        The verdict on the outputs, and if these are right, on the gradient of each by each
+        observation.
     """
-    gru, obs = _gru_and_data(11, num_layers=2)
-    with torch.no_grad():
-        whole = _one_by_one(gru, obs)
-        chunks = obs.split(CHUNK)
-        fresh = torch.cat([gru(chunk)[0] for chunk in chunks])
-        copied, h = [], None
-        for chunk in chunks:
-            out, h_n = gru(chunk, h)
-            copied.append(out)
-            h = h_n[-1:].expand_as(h_n).contiguous()
+    given = [(*_gru_and_data(7, 11, 3, num_layers=2), 4), (*_gru_and_data(8, 8, 2), 3)]
     outputs = judge(
-        lambda: answer(gru, obs.clone(), CHUNK),
-        whole,
+        answer,
+        [_question_of_outputs(*arguments) for arguments in given],
         axes=("time", "env", "unit"),
-        mistakes={
-            "every chunk began at zero: hand h_n of one chunk to the next": fresh,
-            "the top layer's state was handed to every layer: hand over all of h_n": torch.cat(
-                copied
-            ),
-            "the last chunk is missing: 11 steps make chunks of 4, 4 and 3": whole[:8],
-            "only the last chunk came back: join all of them along time": whole[8:],
-        },
+        call=_one_tensor,
     )
     if not outputs.right:
         return outputs
-    start = (len(obs) - 1) // CHUNK * CHUNK
-    with torch.no_grad():
-        state = gru(obs[:start])[1]
     return judge(
-        lambda: _reach(lambda x: answer(gru, x, CHUNK), obs),
-        _reach(lambda x: gru(x[start:], state)[0], obs),
-        axes=("the last output's gradient by the observation of time", "env"),
-        mistakes={
-            "the gradient crosses the cuts: detach the state between chunks": _reach(
-                lambda x: gru(x)[0], obs
-            ),
-            "no gradient at all: detach the state, not the outputs": torch.zeros(obs.shape[:2]),
-        },
-        praise="outputs equal the whole sequence, and the gradient stops at the cut.",
+        answer,
+        [_question_of_gradients(*arguments) for arguments in given],
+        axes=("the gradient of the output of time", "by the observation of time", "env"),
+        call=lambda answer, gru, obs, chunk: _reach(
+            lambda x: _one_tensor(answer, gru, x, chunk), obs
+        ),
+        praise="outputs equal the whole sequence, and the gradient stops at each cut.",
     )
 
 
-def _one_by_one(gru: nn.GRU, obs: Tensor) -> Tensor:
-    """Outputs (T, N, H) from T calls of one step each."""
-    outputs, state = [], None
+def _one_tensor(answer: Callable[..., Any], *arguments: Any) -> Any:
+    outputs = answer(*arguments)
+    if isinstance(outputs, (list, tuple)):
+        raise WrongForm(
+            f"expected one tensor (T, N, H), got a {type(outputs).__name__} of {len(outputs)}: "
+            "join the chunks along time, and return nothing else"
+        )
+    return outputs
+
+
+def _question_of_outputs(gru: nn.GRU, obs: Tensor, chunk: int) -> Instance:
+    def run(carry: Callable[[Tensor | None, Tensor], Tensor | None]) -> Tensor:
+        outputs, h = [], None
+        for piece in obs.split(chunk):
+            output, h_n = gru(piece, h)
+            outputs.append(output)
+            h = carry(h, h_n)
+        return torch.cat(outputs)
+
+    steps, whole = len(obs), chunk * (len(obs) // chunk)
+    state, one_by_one = None, []
     for x in obs:
-        out, state = gru(x[None], state)
-        outputs.append(out[0])
-    return torch.stack(outputs)
+        output, state = gru(x[None], state)
+        one_by_one.append(output[0])
+    expected = torch.stack(one_by_one)
+    mistakes = {
+        "every chunk began at zero: hand h_n of one chunk to the next": run(lambda h, h_n: None),
+        "every chunk began at the first one's end: hand on the h_n of the chunk before": run(
+            lambda h, h_n: h_n if h is None else h
+        ),
+        "the top layer's state was handed to every layer: hand over all of h_n": run(
+            lambda h, h_n: h_n[-1:].expand_as(h_n).contiguous()
+        ),
+        f"the last chunk, of {steps - whole} steps, is missing": expected[:whole],
+        "only the last chunk came back: join all of them along time": expected[whole:],
+        "these are the chunks' last outputs; return the output of each step": (
+            expected[[*range(chunk - 1, steps, chunk), steps - 1]]
+        ),
+    }
+    return Instance((gru, obs, chunk), expected, mistakes)
+
+
+def _question_of_gradients(gru: nn.GRU, obs: Tensor, chunk: int) -> Instance:
+    def cut_at(*starts: int) -> Tensor:
+        """The gradients if the state is detached before each of these times."""
+
+        def run(x: Tensor) -> Tensor:
+            outputs, h = [], None
+            for piece in x.tensor_split(starts):
+                output, h_n = gru(piece, h)
+                outputs.append(output)
+                h = h_n.detach()
+            return torch.cat(outputs)
+
+        return _reach(run, obs)
+
+    cuts = list(range(chunk, len(obs), chunk))
+    expected = torch.zeros(len(obs), len(obs), obs.shape[1])
+    for start in [0, *cuts]:  # each chunk alone, from a state that is known
+        state, part = gru(obs[:start])[1].detach() if start else None, slice(start, start + chunk)
+        alone = partial(_outputs, gru, state)
+        expected[part, part] = _reach(alone, obs[part])
+    by_number = torch.tensor([len(piece) for piece in obs.chunk(chunk)]).cumsum(0)[:-1].tolist()
+    last_only = expected.clone()
+    last_only[: cuts[-1]] = 0.0
+    mistakes = {
+        "the gradient crosses the cuts: detach the state between chunks": cut_at(),
+        "the state is detached before the last chunk only; do it at every border": cut_at(cuts[-1]),
+        "the state is detached after the first chunk only; do it at every border": cut_at(cuts[0]),
+        "the state is detached at every step, not only between chunks": cut_at(*range(1, len(obs))),
+        "the state is detached one step too early": cut_at(*(t - 1 for t in cuts)),
+        "the state is detached one step too late": cut_at(*range(1, len(obs), chunk)),
+        "obs.chunk(k) makes k chunks; obs.split(k) makes chunks of k steps": cut_at(*by_number),
+        "chunks of 4 steps are written into your function": cut_at(*range(4, len(obs), 4)),
+        "no gradient at all: detach the state alone, neither outputs nor observations": (
+            torch.zeros_like(expected)
+        ),
+        "only the last chunk has a gradient; the others teach as well": last_only,
+    }
+    return Instance((gru, obs, chunk), expected, mistakes)
+
+
+def _outputs(gru: nn.GRU, state: Tensor | None, obs: Tensor) -> Any:
+    return gru(obs, state)[0]
 
 
 def _reach(run: Callable[[Tensor], Any], obs: Tensor) -> Tensor:
-    """How much the last output depends on each observation: gradient norms (T, N)."""
+    """How much each output depends on each observation: gradient norms (T, T, N)."""
     x = obs.clone().requires_grad_()
-    last = run(x)[-1].sum()
-    if not last.requires_grad:
-        return torch.zeros(obs.shape[:2])
-    (gradient,) = torch.autograd.grad(last, x, allow_unused=True)
-    return torch.zeros(obs.shape[:2]) if gradient is None else gradient.norm(dim=-1)
+    outputs = run(x)
+    rows = []
+    for output in outputs:
+        gradient = None
+        if getattr(output, "requires_grad", False):
+            (gradient,) = torch.autograd.grad(output.sum(), x, retain_graph=True, allow_unused=True)
+        rows.append(torch.zeros(obs.shape[:2]) if gradient is None else gradient.norm(dim=-1))
+    return torch.stack(rows)
 
 
 def check_corner_rule(answer: Callable[[int, bool, bool, list[int]], Any]) -> Verdict:
-    """Checks a rule that says when `output[-1]` equals `h_n[-1]`, against 16 modules that are run.
+    """Checks a rule that says when `output[-1]` equals `h_n[-1]`, against modules that are run.
 
     Args:
         answer: takes num_layers, bidirectional, packed, lengths; returns True where they are equal.
@@ -139,44 +212,77 @@ def check_corner_rule(answer: Callable[[int, bool, bool, list[int]], Any]) -> Ve
     Returns:
         The verdict, over all settings.
     """
-    settings = list(product((1, 2), (False, True), (False, True), ([6, 6, 6], LENGTHS)))
+    lengths = ([6, 6, 6], [6, 2, 4], [3, 5, 3], [5, 5, 2], [2, 3, 4], [4], [1, 1])
+    settings = list(product((1, 2), (False, True), (False, True), lengths))
     names = "num_layers={}, bidirectional={}, packed={}, lengths={}"
 
-    def table(rule: Callable[..., Any]) -> Any:
+    def table(rule: Callable[..., Any], settings: Sequence[Any] = settings) -> list[Any]:
         cells = [rule(*setting) for setting in settings]
-        if any(cell is None or cell is Ellipsis for cell in cells):
-            return None
-        return torch.tensor([bool(cell) for cell in cells])
+        for cell in cells:
+            if isinstance(cell, str) or np.ndim(cell):
+                raise WrongForm(f"expected True or False, got a {type(cell).__name__}")
+        return [None if cell is None or cell is ... else bool(cell) for cell in cells]
 
+    def differ(packed: bool, lengths: list[int]) -> bool:
+        return packed and len(set(lengths)) > 1
+
+    mistakes: dict[str, Callable[[int, bool, bool, list[int]], bool]] = {
+        "this is True where they differ, and False where they are equal": (
+            lambda layers, both, packed, lengths: both or differ(packed, lengths)
+        ),
+        "both directions: output[-1] is then twice as wide, and ends in a first step": (
+            lambda layers, both, packed, lengths: not differ(packed, lengths)
+        ),
+        "packing alone does no harm: where all lengths are equal nothing is padded": (
+            lambda layers, both, packed, lengths: not both and not packed
+        ),
+        "output of a packed batch is zero after a short sequence's end": (
+            lambda layers, both, packed, lengths: not both
+        ),
+        "not packed, output[-1] and h_n[-1] are equal (though both have seen padding)": (
+            lambda layers, both, packed, lengths: not both and len(set(lengths)) == 1
+        ),
+        "the number of layers is not the reason: [-1] is the last layer in both": (
+            lambda layers, both, packed, lengths: (
+                layers == 1 and not both and not differ(packed, lengths)
+            )
+        ),
+        "all the lengths count, not the first and the last alone": (
+            lambda layers, both, packed, lengths: (
+                not both and not (packed and lengths[0] != lengths[-1])
+            )
+        ),
+        "equal lengths are enough; the batch need not be a single sequence": (
+            lambda layers, both, packed, lengths: not both and not (packed and len(lengths) > 1)
+        ),
+        "sorted or not, a packed batch is filled up where lengths differ": (
+            lambda layers, both, packed, lengths: (
+                not both and (not packed or lengths == sorted(lengths, reverse=True))
+            )
+        ),
+        "every sequence has to reach the end, not the last one alone": (
+            lambda layers, both, packed, lengths: (
+                not both and (not packed or lengths[-1] == max(lengths))
+            )
+        ),
+    }
     return judge(
-        lambda: table(answer),
-        table(_corner_is_shared),
+        answer,
+        [
+            Instance(
+                (settings,),
+                table(_corner_is_shared),
+                {name: table(rule) for name, rule in mistakes.items()},
+            )
+        ],
         axes=[[names.format(*setting) for setting in settings]],
-        mistakes={
-            "both directions: output[-1] is then twice as wide, and ends in a first step": table(
-                lambda layers, both, packed, lengths: not packed or len(set(lengths)) == 1
-            ),
-            "packing alone does no harm: where all lengths are equal nothing is padded": table(
-                lambda layers, both, packed, lengths: not both and not packed
-            ),
-            "output of a packed batch is zero after a short sequence's end": table(
-                lambda layers, both, packed, lengths: not both
-            ),
-            "not packed, output[-1] and h_n[-1] are equal (though both have seen padding)": table(
-                lambda layers, both, packed, lengths: not both and len(set(lengths)) == 1
-            ),
-            "the number of layers is not the reason: [-1] is the last layer in both": table(
-                lambda layers, both, packed, lengths: (
-                    layers == 1 and not both and (not packed or len(set(lengths)) == 1)
-                )
-            ),
-        },
-        praise="agrees with all 16 modules.",
+        call=table,
+        praise=f"agrees with all {len(settings)} modules.",
     )
 
 
 def _corner_is_shared(layers: int, both: bool, packed: bool, lengths: list[int]) -> bool:
-    gru, obs = _gru_and_data(max(lengths), num_layers=layers, bidirectional=both)
+    gru, obs = _gru_and_data(9, max(lengths), len(lengths), num_layers=layers, bidirectional=both)
     with torch.no_grad():
         if packed:
             output, h_n = gru(pack_padded_sequence(obs, lengths, enforce_sorted=False))
