@@ -278,7 +278,7 @@ WRONG = {
         (lambda layers, both, packed, n: not both and (not packed or n[0] == n[-1]), "all the len"),
         (
             lambda layers, both, packed, n: not both and (not packed or len(n) == 1),
-            "one number for each sequence",
+            "equal lengths are enough",
         ),
         (
             lambda layers, both, packed, n: not both and (not packed or sorted(n)[::-1] == n),
