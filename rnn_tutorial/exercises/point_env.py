@@ -1,23 +1,27 @@
-"""Checks of the exercises on the point envs: resets, last observations, a memory by hand.
+"""Checks of the exercises on the point envs: resets, a memory by hand, last observations.
 
-Each check runs real envs on actions drawn from its own seed, so that its verdict never changes.
+Each check runs real envs on goals and actions drawn from its own seeds, so that its verdict never
+changes.
 """
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from itertools import chain
 from typing import Any
 
 import gymnasium as gym
 import numpy as np
+from gymnasium.vector import AutoresetMode, SyncVectorEnv
+from gymnasium.wrappers import TimeLimit
 from numpy.typing import NDArray
 
-import rnn_tutorial  # noqa: F401  (registers the envs)
-from rnn_tutorial.envs.oracle import oracle_action
+from rnn_tutorial.envs.memory import CuedPointEnv
 from rnn_tutorial.envs.point import PointEnv
-from rnn_tutorial.exercises.verdict import Verdict, judge
+from rnn_tutorial.exercises.verdict import Instance, Verdict, WrongForm, as_array, judge
 
 Array = NDArray[Any]
-LIMITS = (2, 3, 5)  # after how many steps the episodes of three envs end
-EPISODE = 30
+NEAR = 0.15  # at full speed a walker that never slows down jitters this far around its goal
 
 
 def check_reset_flags(answer: Callable[[Array, Array], Any]) -> Verdict:
@@ -30,137 +34,248 @@ def check_reset_flags(answer: Callable[[Array, Array], Any]) -> Verdict:
     Returns:
         The verdict; expected values come from counting the age of every episode.
     """
-    rng = np.random.default_rng(4)
-    terminated, truncated = rng.random((2, 9, 3)) < 0.25
-    expected = np.zeros((9, 3), dtype=bool)
-    for env in range(3):
-        age = 0
-        for t in range(9):
-            expected[t, env] = age == 0
-            age = 0 if terminated[t, env] or truncated[t, env] else age + 1
-    first = np.ones((1, 3), dtype=bool)
-    done = terminated | truncated
-    late = expected.copy()
-    late[0] = False
     return judge(
-        lambda: answer(terminated.copy(), truncated.copy()),
-        expected,
+        answer,
+        [_flags(4, 9, 3), _flags(5, 6, 4)],
         axes=("time", "env"),
-        mistakes={
-            "off by one: the end reported by step t makes observation t + 1 a beginning": done,
-            "truncated episodes end too": np.concatenate((first, terminated[:-1])),
-            "terminated episodes end too": np.concatenate((first, truncated[:-1])),
-            "either end is enough; this asks for both": np.concatenate(
-                (first, (terminated & truncated)[:-1])
-            ),
-            "observation 0 comes from reset() and begins an episode": late,
-        },
         praise="marks the first observation of every episode, and no other.",
     )
+
+
+def _flags(seed: int, steps: int, envs: int) -> Instance:
+    terminated, truncated = np.random.default_rng(seed).random((2, steps, envs)) < 0.3
+    terminated[1, 0] = truncated[1, 0] = truncated[-1, 0] = True
+    done, expected = terminated | truncated, np.zeros((steps, envs), dtype=bool)
+    for env in range(envs):
+        age = 0
+        for t in range(steps):
+            expected[t, env] = age == 0
+            age = 0 if done[t, env] else age + 1
+
+    def shifted(ends: Array, first: Any = True) -> Array:
+        return np.concatenate((np.full((1, envs), first), ends[:-1]))
+
+    unmoved = done.copy()
+    unmoved[0] = True
+    mistakes = {
+        "off by one: the end reported by step t makes observation t + 1 a beginning": done,
+        "row 0 is right; the other rows must move by one step, too": unmoved,
+        "moved the wrong way: the end reported by step t is about observation t + 1": (
+            np.concatenate((done[1:], done[:1]))
+        ),
+        "moved by two steps: observation t + 1 comes right after step t": shifted(shifted(done)),
+        "moved along the envs: time is the first axis": np.roll(done, 1, axis=1),
+        "truncated episodes end too": shifted(terminated),
+        "terminated episodes end too": shifted(truncated),
+        "either end is enough; this asks for both": shifted(terminated & truncated),
+        "both ends may be reported at once; this leaves such steps out": (
+            shifted(terminated ^ truncated)
+        ),
+        "observation 0 comes from reset() and begins an episode": shifted(done, False),
+        "np.roll brings the last row round to t = 0, where every env begins an episode": (
+            np.roll(done, 1, axis=0)
+        ),
+        "the wrong way round: true is where an episode begins": ~expected,
+        "the first row is missing: observation 0 comes from reset()": done[:-1],
+        "one row too many: the last step's end belongs to observation T, not recorded here": (
+            np.concatenate((np.ones((1, envs)), done))
+        ),
+    }
+    return Instance((terminated, truncated), expected, mistakes)
+
+
+def check_cue_memory(answer: Callable[[Array, Array], Any]) -> Verdict:
+    """Checks a policy with a memory written by hand, on `CuedPointEnv`.
+
+    Every walk to the goal is right, at any speed. The goals lie anywhere, the episodes of the
+    envs end at different times, and one env begins with steps in which nothing moves: so the
+    point's own place cannot stand in for the memory.
+
+    Args:
+        answer: takes `obs_n5` (N, 5) and `memory_n2` (N, 2), zeros before the first step; returns
+            the actions (N, 2) and the new memory (N, 2).
+
+    Returns:
+        The verdict, over the place to which each of two episodes leads.
+    """
+    return judge(
+        answer,
+        [_cues(6, (30, 24, 36)), _cues(7, (25, 32, 28, 36))],
+        axes=("episode", "env", "coordinate"),
+        call=_places,
+        praise="walks to the goal in every episode, from one glimpse of it.",
+        tolerance=0.1,
+    )
+
+
+def _cues(seed: int, horizons: tuple[int, ...]) -> Instance:
+    """Two goals for each env, the second about opposite to the first and nearer."""
+    rng = np.random.default_rng(seed)
+    angle = rng.uniform(0, 2 * math.pi, len(horizons))
+    angles = np.stack((angle, angle + math.pi + rng.uniform(-0.6, 0.6, len(horizons))))
+    goals = np.array((1.2, 0.7))[:, None, None] * np.stack((np.cos(angles), np.sin(angles)), -1)
+    first, second = goals
+
+    def ends(target: Callable[[Array, Array], Array], gain: float = 10.0) -> Array:
+        """Where a policy with a mistake in its target leads."""
+
+        def policy(obs: Array, memory: Array) -> tuple[Array, Array]:
+            memory = np.where(obs[:, 4:] == 1, obs[:, 2:4], memory)
+            return gain * target(obs, memory), memory
+
+        return _places(policy, goals, horizons)
+
+    def own_place(obs: Array, _: Array) -> Array:
+        norm = np.maximum(np.linalg.norm(obs[:, :2], axis=1, keepdims=True), 1e-9)
+        return np.where(obs[:, 4:] == 1, obs[:, 2:4], obs[:, :2] / norm) - obs[:, :2]
+
+    def one_flag(obs: Array, memory: Array) -> tuple[Array, Array]:
+        memory = obs[:, 2:4] if obs[0, 4] == 1 else memory
+        return 10.0 * (memory - obs[:, :2]), memory
+
+    mistakes = {
+        "the point ends where it began: after the cue the observation holds zeros, so the goal "
+        "must come from the memory, written where the flag is 1 and kept elsewhere": 0 * goals,
+        "the memory keeps the first episode's goal; a new cue must replace it": [first, first],
+        "the cues add up; a new cue must replace the old one": [first, first + second],
+        "the new cue is averaged with the old one; it must replace it": [
+            first,
+            (first + second) / 2,
+        ],
+        "the new cue is mixed with the old memory; it must replace it": [
+            first / 2,
+            first / 4 + second / 2,
+        ],
+        "the action must point from the position to the goal, not from (0, 0)": (
+            ends(lambda obs, memory: memory)
+        ),
+        "the action points away from the goal: it is the goal minus the position": (
+            ends(lambda obs, memory: obs[:, :2] - memory)
+        ),
+        "x and y are swapped": goals[..., ::-1],
+        "the place of the point stands in for the memory; the goal may lie nearer or farther": (
+            ends(own_place)
+        ),
+        "each env has a flag of its own; this reads one flag for all": (
+            _places(one_flag, goals, horizons)
+        ),
+    }
+    return Instance((goals, horizons), goals, mistakes)
+
+
+def _places(policy: Callable[[Array, Array], Any], goals: Array, horizons: Sequence[int]) -> Array:
+    """The place (episodes, N, 2) to which each episode leads: where it ends, or its goal.
+
+    It leads to its goal if it ends near it, or comes nearer with every step that moves.
+    """
+    delays = [0] * (len(horizons) - 1) + [4]
+    envs = [CuedPointEnv(horizon=h, delay=d) for h, d in zip(horizons, delays, strict=True)]
+    begun = [env.reset(options={"goal": g}) for env, g in zip(envs, goals[0], strict=True)]
+    obs, memory = np.stack([first for first, _ in begun]), np.zeros((len(envs), 2))
+    places, done = goals.copy(), [0] * len(envs)
+    distances: list[list[float]] = [[float(np.linalg.norm(goal))] for goal in goals[0]]
+    while min(done) < len(goals):
+        action, memory = _act(policy, obs, memory)
+        obs = obs.copy()
+        for i, env in enumerate(envs):
+            obs[i], _, _, over, info = env.step(action[i])
+            distances[i].append(info["distance"])
+            if over:
+                if done[i] < len(goals):
+                    way = np.array(distances[i][delays[i] :])
+                    nearer = (np.diff(way) < 0) | (way[1:] < NEAR)
+                    if not (nearer.all() or way[-1] < NEAR):
+                        places[done[i], i] = obs[i, :2]
+                done[i] += 1
+                goal = goals[done[i] % len(goals), i]
+                obs[i], _ = env.reset(options={"goal": goal})
+                distances[i] = [float(np.linalg.norm(goal))]
+    return places
+
+
+def _act(policy: Callable[[Array, Array], Any], obs: Array, memory: Any) -> tuple[Array, Any]:
+    """The actions (N, 2) and the new memory that a policy returns."""
+    result = policy(obs.copy(), memory)
+    if not isinstance(result, (tuple, list)) or len(result) != 2:
+        as_array(result)  # says so if it is None
+        raise WrongForm(
+            f"expected a pair, the actions and the new memory, got a {type(result).__name__}"
+        )
+    action, memory = as_array(result[0]), result[1]
+    for name, value in (("actions", action), ("memory", as_array(memory))):
+        if value.shape != (len(obs), 2):
+            raise WrongForm(f"{name}: expected shape ({len(obs)}, 2), got {value.shape}")
+    return action, memory
 
 
 def check_true_next_obs(answer: Callable[[Array, dict[str, Any]], Any]) -> Verdict:
     """Checks a function that finds what each step truly led to, under SAME_STEP autoreset.
 
     Args:
-        answer: takes what a vector env's `step` returned, next observations (N, D) and info;
-            returns (N, D): the last observation of an episode where one ended.
+        answer: takes what a vector env's `step` returned, next observations (N, D) and info, with
+            "final_obs" as an array (N, D) or as gymnasium's own array of objects (N,); returns
+            (N, D): the last observation of an episode where one ended.
 
     Returns:
         The verdict; expected values come from single envs, looked at before they are reset.
     """
-    rng, envs = np.random.default_rng(5), [PointEnv(horizon=9) for _ in LIMITS]
-    for env in envs:
-        env.reset(seed=5)
-    steps, true, shown, last = [], [], [], []
-    for t in range(1, 7):
-        led_to = np.array([env.step(rng.uniform(-1, 1, 2))[0] for env in envs])
-        next_obs, over = led_to.copy(), np.array([t % limit == 0 for limit in LIMITS])
-        for i in np.flatnonzero(over):
-            next_obs[i] = envs[i].reset()[0]
-        # Where no episode ended the entry is not valid, and so it is filled with nonsense here.
-        final = np.where(over[:, None], led_to, np.float32(9.0))
-        info = {"final_obs": final, "_final_obs": over} if over.any() else {}
-        steps.append((next_obs, info))
-        true.append(led_to)
-        shown.append(next_obs)
-        last.append(final if over.any() else led_to)
-
-    def answers() -> Any:
-        got = [answer(obs.copy(), {k: v.copy() for k, v in info.items()}) for obs, info in steps]
-        return None if any(one is None or one is Ellipsis for one in got) else np.array(got)
-
     return judge(
-        answers,
-        np.array(true),
-        axes=("time", "env", "coordinate"),
-        mistakes={
-            "where an episode ended this is the next episode's first observation": np.array(shown),
-            "final_obs is valid only where _final_obs is true": np.array(last),
-        },
-        praise="equals single envs looked at before their reset.",
+        answer,
+        chain(
+            _vector_steps(5, PointEnv, (2, 3, 5), objects=False),
+            _vector_steps(8, CuedPointEnv, (3, 2), objects=True),
+            _vector_steps(9, PointEnv, (3, 2), objects=False),  # N = D: a mask can be misread
+        ),
+        axes=("env", "coordinate"),
+        call=_numbers,
+        praise="equals single envs looked at before their reset, with both forms of final_obs.",
     )
 
 
-def check_cue_memory(answer: Callable[[Array, Array], Any]) -> Verdict:
-    """Checks a policy with a memory written by hand, on `rnn_tutorial/CuedPoint-v0`.
+def _numbers(answer: Callable[..., Any], next_obs: Array, info: dict[str, Any]) -> Any:
+    got = answer(next_obs, info)
+    if isinstance(got, np.ndarray) and got.dtype == object:
+        raise WrongForm(
+            "expected an array of numbers (N, D), got one of objects: gymnasium's final_obs holds "
+            "an array for each env whose episode ended, and None for the others"
+        )
+    return got
 
-    Args:
-        answer: takes `obs_nd` (N, 5) and `memory_n2` (N, 2), zeros before the first step; returns
-            the actions (N, 2) and the new memory (N, 2).
 
-    Returns:
-        The verdict, over the positions in two episodes of three envs; the expected ones are those
-        of the oracle, which takes the goal from the env and needs no memory.
-    """
-
-    def blind(obs: Array, memory: Array) -> Any:
-        return oracle_action(obs[:, :2], obs[:, 2:4]), memory
-
-    def first_cue_for_ever(obs: Array, memory: Array) -> Any:
-        memory = np.where((memory == 0).all(1, keepdims=True), obs[:, 2:4], memory)
-        return oracle_action(obs[:, :2], memory), memory
-
-    def keeping(obs: Array, memory: Array, gain: float = 10.0) -> Any:
-        memory = np.where(obs[:, 4:] == 1, obs[:, 2:4], memory)
-        return gain * (memory - obs[:, :2]), memory
-
-    def slow(obs: Array, memory: Array) -> Any:
-        return keeping(obs, memory, gain=1.0)
-
-    def target(obs: Array, memory: Array) -> Any:
-        memory = keeping(obs, memory)[1]
-        return 10.0 * memory, memory
-
-    return judge(
-        lambda: _walk(answer),
-        _walk(None),
-        axes=("time", "env", "coordinate"),
-        mistakes={
-            "the goal is read from every observation, and is zero after the cue": _walk(blind),
-            "the memory keeps the first episode's goal; a new cue must replace it": _walk(
-                first_cue_for_ever
-            ),
-            "the difference is not divided by the 0.1 that one step moves": _walk(slow),
-            "the action must point from the position to the goal, not from (0, 0)": _walk(target),
-        },
-        praise="walks as the oracle does, in both episodes, from one glimpse of each goal.",
+def _vector_steps(
+    seed: int, make: Callable[[], gym.Env], limits: Sequence[int], objects: bool
+) -> Iterator[Instance]:
+    """Six steps of a vector env whose episodes end after `limits` steps, beside single envs."""
+    rng = np.random.default_rng(seed)
+    vector = SyncVectorEnv(
+        [partial(TimeLimit, make(), limit) for limit in limits],
+        autoreset_mode=AutoresetMode.SAME_STEP,
     )
-
-
-def _walk(policy: Callable[[Array, Array], Any] | None) -> Any:
-    """Positions (T, N, 2) in two episodes of three envs; with no policy those of the oracle."""
-    env: Any = gym.make_vec("rnn_tutorial/CuedPoint-v0", num_envs=3, horizon=EPISODE)
-    obs, info = env.reset(seed=6)
-    memory, positions = np.zeros((3, 2)), []
-    for _ in range(2 * EPISODE):
-        positions.append(obs[:, :2])
-        if policy is None:
-            action = oracle_action(obs[:, :2], info["goal"])
-        else:
-            result = policy(obs.copy(), memory)
-            if result is None or result is Ellipsis:
-                return None
-            action, memory = result
-        obs, _, _, _, info = env.step(action)
-    return np.array(positions)
+    singles = [make() for _ in limits]
+    vector.reset(seed=seed)
+    for i, env in enumerate(singles):
+        env.reset(seed=seed + i)
+    for _ in range(6):
+        action = rng.uniform(-1, 1, (len(limits), 2)).astype(np.float32)
+        led_to = np.array([env.step(a)[0] for env, a in zip(singles, action, strict=True)])
+        next_obs, _, _, over, info = vector.step(action)
+        for env, ended in zip(singles, over, strict=True):
+            if ended:
+                env.reset()
+        if not over.any():
+            yield Instance((next_obs, {}), led_to)
+            continue
+        # Where no episode ended our own env's final_obs means nothing; it is nonsense here.
+        rows = np.where(over[:, None], led_to, np.float32(9.0))
+        first = np.where((np.arange(len(over)) == over.argmax())[:, None], led_to, next_obs)
+        mistakes = {
+            "where an episode ended this is the next episode's first observation": next_obs,
+            "final_obs is valid only where _final_obs is true": rows,
+            "the mask is used the wrong way round": np.where(over[:, None], next_obs, rows),
+            "every env whose episode ended has its own last observation": first,
+        }
+        if len(over) == led_to.shape[1]:
+            name = "the mask (N,) runs along the coordinates here: make it a column, (N, 1)"
+            mistakes[name] = np.where(over, rows, next_obs)
+        final = info["final_obs"] if objects else rows
+        yield Instance((next_obs, {"final_obs": final, "_final_obs": over}), led_to, mistakes)
