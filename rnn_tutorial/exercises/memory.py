@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from rnn_tutorial.exercises.verdict import Verdict, as_array, judge
+from rnn_tutorial.exercises.verdict import Instance, Verdict, WrongForm, as_array, judge
 
 Array = np.ndarray
 
@@ -14,45 +14,81 @@ Array = np.ndarray
 def check_transplant(answer: Callable[[Any, Any], Any]) -> Verdict:
     """Judges `answer(state, order) -> state`: env i gets the state of env `order[i]`.
 
-    The state is a tensor (layers, N, H), or a pair of them.
+    The state is a tensor (layers, N, H), or a pair of them. As many layers and units as envs come
+    first, so that a wrong axis fits as well; then an env that gives its state to two.
     """
-    order = [1, 2, 0]
-    # As many layers as envs, so that a wrong axis fits as well.
-    hidden = torch.arange(18.0).reshape(3, 3, 2)
-    cell = 100 + hidden
-    parts = [hidden, hidden, cell]
 
-    def moved(givers: list[int], of: list[torch.Tensor] = parts) -> list[Any]:
-        return [[[layer[giver].tolist() for giver in givers] for layer in part] for part in of]
+    def parts_of(answer: Callable[[Any, Any], Any], state: Any, order: list[int]) -> list[Array]:
+        """The tensors of the state that was returned, one or two."""
+        got, pair = answer(state, order), isinstance(state, tuple)
+        wanted = "for an LSTM a pair (hidden, cell)" if pair else "for a GRU one tensor"
+        several = isinstance(got, (tuple, list))
+        if got is not None and (several != pair or (several and len(got) != 2)):
+            count = f" of {len(got)}" if several else ""
+            raise WrongForm(f"expected {wanted}, got a {type(got).__name__}{count}")
+        parts = [_numbers(part, wanted) for part in (got if several else (got,))]
+        shape = tuple((state[0] if pair else state).shape)
+        for part in parts:
+            if part.shape != shape:
+                raise WrongForm(
+                    f"expected the state's shape {shape} (layer, env, unit), got {part.shape}"
+                )
+        return parts
 
-    def run() -> Any:
-        alone = answer(hidden.clone(), list(order))
-        pair = answer((hidden.clone(), cell.clone()), list(order))
-        return alone if alone is None or alone is Ellipsis else [alone, *pair]
-
-    overwritten = [1, 2, 1]  # env 2 looks for env 0, where env 1 stands by now
-    inverse = [order.index(i) for i in range(3)]
     return judge(
-        run,
-        moved(order),
-        axes=(["state", "hidden state of the pair", "cell state"], "layer", "env", "unit"),
-        mistakes={
-            "the layers changed places, not the envs: the batch axis is the second": [
-                part[order].tolist() for part in parts
-            ],
-            "the cell state stayed where it was: an LSTM's memory is both tensors": (
-                [*moved(order)[:2], cell.tolist()]
-            ),
-            "the wrong way round: env i's state went to env order[i], not the reverse": (
-                moved(inverse)
-            ),
-            "a state was overwritten before it had been handed on; index once, or clone first": (
-                moved(overwritten)
-            ),
-            "nothing changed places": [part.tolist() for part in parts],
-        },
+        answer,
+        [
+            _transplant(seed, sizes, order, pair)
+            for seed, sizes, order in ((1, (3, 3), [1, 2, 0]), (2, (2, 5), [3, 0, 3, 4, 1]))
+            for pair in (False, True)
+        ],
+        axes=(["hidden state", "cell state"], "layer", "env", "unit"),
+        call=parts_of,
         praise="each env goes on with another's memory, the LSTM's cell state included.",
     )
+
+
+def _transplant(seed: int, sizes: tuple[int, int], order: list[int], pair: bool) -> Instance:
+    layers, units = sizes
+    generator = torch.Generator().manual_seed(seed)
+    state = torch.randn(1 + pair, layers, len(order), units, generator=generator)
+    slices = state.unbind(2)  # an env each, put together again in the new order
+    right = torch.stack([slices[giver] for giver in order], 2)
+    sent, handed, first = state.clone(), state.clone(), state.clone()
+    first[:, 0] = right[:, 0]
+    last = state.clone()
+    last[:, -1] = right[:, -1]
+    for i, giver in enumerate(order):
+        sent[:, :, giver] = state[:, :, i]
+        handed[:, :, i] = handed[:, :, giver]
+    neighbours = [min(i ^ 1, len(order) - 1) for i in range(len(order))]
+    mistakes = {
+        "the wrong way round: env i's state went to env order[i], not the reverse": sent,
+        "a state was overwritten before it had been handed on; index once, or clone first": handed,
+        "nothing changed places": state,
+        "neighbours changed places; who gives to whom is said by `order`": state[:, :, neighbours],
+        "every env got the same memory": right[:, :, :1].expand_as(right),
+        "one layer changed places, the others stayed: move all of them": first,
+        "only the last layer changed places: move all of them": last,
+    }
+    if layers == len(order):
+        mistakes["the layers changed places, not the envs: the batch axis is the second"] = state[
+            :, order
+        ]
+        mistakes["the units changed places, not the envs: the batch axis is the second"] = state[
+            ..., order
+        ]
+    if pair:
+        cell_stayed, hidden_stayed = right.clone(), right.clone()
+        cell_stayed[1], hidden_stayed[0] = state[1], state[0]
+        mistakes |= {
+            "the cell state stayed where it was: an LSTM's memory is both tensors": cell_stayed,
+            "the hidden state stayed where it was: an LSTM's memory is both tensors": hidden_stayed,
+            "hidden state and cell state changed places": right.flip(0),
+            "the hidden state was returned twice, the cell state is lost": right[[0, 0]],
+        }
+    question = (state[0].clone(), state[1].clone()) if pair else state[0]
+    return Instance((question, order), right, mistakes)
 
 
 def check_probe(answer: Callable[..., Any]) -> Verdict:
@@ -61,48 +97,100 @@ def check_probe(answer: Callable[..., Any]) -> Verdict:
     A ridge probe (alpha = 1) fitted on the episodes `fit` and scored on the episodes `score`; the
     control does the same with goals `goal_ek[order]`.
     """
-    rng = np.random.default_rng(2)
-    goal = rng.normal(size=(60, 2))
-    state = goal @ rng.normal(size=(2, 9)) + rng.normal(size=(60, 9))
-    fit, score = np.arange(0, 60, 2), np.arange(1, 60, 2)
-    order = rng.permutation(60)
 
-    def r2(train: Array, told: Array, test: Array, true: Array) -> float:
-        """By the normal equations, with the means taken out, instead of scikit-learn."""
-        x, y = state[train], told[train]
-        centred = x - x.mean(0)
-        slope = np.linalg.solve(centred.T @ centred + np.eye(9), centred.T @ (y - y.mean(0)))
-        error = true[test] - y.mean(0) - (state[test] - x.mean(0)) @ slope
-        spread = true[test] - true[test].mean(0)
-        return float(np.mean(1 - (error**2).sum(0) / (spread**2).sum(0)))
+    def two(answer: Callable[..., Any], *question: Any) -> Array:
+        scores = _numbers(answer(*question), "two numbers (r2, control)")
+        if scores.shape == (2, question[1].shape[1]):
+            raise WrongForm("expected one R² each, the mean over the goal's coordinates, got all")
+        if scores.shape != (2,):
+            raise WrongForm(f"expected two numbers (r2, control), got shape {scores.shape}")
+        return scores
 
-    other, everything = goal[order], np.arange(60)
-    right = r2(fit, goal, score, goal)
-    control = r2(fit, other, score, other)
     return judge(
-        lambda: answer(state.copy(), goal.copy(), fit.copy(), score.copy(), order.copy()),
-        [right, control],
+        answer,
+        [_probe(2, 60, 9, 2), _probe(5, 84, 14, 3)],
         axes=(["the probe", "its control"],),
-        mistakes={
-            "both are scored on the episodes that they were fitted on: a probe with enough "
-            "units finds anything there": [r2(fit, goal, fit, goal), r2(fit, other, fit, other)],
-            "both are fitted on all episodes, those of the score included": [
-                r2(everything, goal, score, goal),
-                r2(everything, other, score, other),
-            ],
-            "the control's goals were not shuffled": [right, right],
-            "the control was fitted on the goals of others and scored on the true ones": [
-                right,
-                r2(fit, other, score, goal),
-            ],
-            "the control is the true probe, scored on the goals of others": [
-                right,
-                r2(fit, goal, score, other),
-            ],
-            "the two are in the wrong order": [control, right],
-        },
+        call=two,
         praise="what is known is found in new episodes; where nothing is known, nothing is found.",
+        tolerance=1e-4,
     )
+
+
+def _probe(seed: int, episodes: int, features: int, numbers: int) -> Instance:
+    rng = np.random.default_rng(seed)
+    goal = rng.normal(size=(episodes, numbers)) * (1 + np.arange(numbers)) + 2
+    state = goal @ rng.normal(size=(numbers, features)) / 3
+    state = state + rng.normal(size=state.shape) * rng.uniform(0.5, 3, features) + 1
+    mixed, order = rng.permutation(episodes), rng.permutation(episodes)
+    fit, score = np.sort(mixed[: episodes // 2]), np.sort(mixed[episodes // 2 :])
+    halves, everything = np.split(np.arange(episodes), 2), np.arange(episodes)
+    other = goal[order]
+
+    def r2(
+        told: Array = goal,
+        true: Array | None = None,
+        train: Array = fit,
+        test: Array = score,
+        measure: str = "mean",
+        alpha: float = 1.0,
+        x: Array = state,
+        centred: bool = True,
+    ) -> float:
+        """By the normal equations, with the means taken out, instead of scikit-learn."""
+        truth = (told if true is None else true)[test]
+        x_mean, y_mean = (a[train].mean(0) * centred for a in (x, told))
+        a, y = x[train] - x_mean, told[train] - y_mean
+        slope = np.linalg.solve(a.T @ a + alpha * np.eye(features), a.T @ y)
+        error = ((truth - y_mean - (x[test] - x_mean) @ slope) ** 2).sum(0)
+        spread = ((truth - truth.mean(0)) ** 2).sum(0)
+        return float(
+            {
+                "mean": np.mean(1 - error / spread),
+                "weighted": 1 - error.sum() / spread.sum(),
+                "error": error.sum() / truth.size,
+            }[measure]
+        )
+
+    def both(**changed: Any) -> list[float]:
+        return [r2(**changed), r2(told=other, **changed)]
+
+    right = both()
+    scaled = (state - state[fit].mean(0)) / state[fit].std(0)
+    mistakes = {
+        "both are scored on the episodes that they were fitted on: a probe with enough units "
+        "finds anything there": both(test=fit),
+        "both are fitted on all episodes, those of the score included": both(train=everything),
+        "both are fitted and scored on all episodes": both(train=everything, test=everything),
+        "fitted on `score` and scored on `fit`": both(train=score, test=fit),
+        "the halves are your own; fit on the episodes `fit`, score on `score`": (
+            both(train=halves[0], test=halves[1])
+        ),
+        "the control's goals were not shuffled": [right[0]] * 2,
+        "the control was fitted on the goals of others and scored on the true ones": (
+            [right[0], r2(told=other, true=goal)]
+        ),
+        "the control is the true probe, scored on the goals of others": [right[0], r2(true=other)],
+        "the control is scored on the episodes that it was fitted on": (
+            [right[0], r2(told=other, test=fit)]
+        ),
+        "the states were shuffled for the control; `order` is for the goals": (
+            [right[0], r2(x=state[order])]
+        ),
+        "the two are in the wrong order": right[::-1],
+        "this is the share that is not explained; R² is 1 minus it": [1 - value for value in right],
+        "the coordinates are weighted by their variance; take the mean of their R²": (
+            both(measure="weighted")
+        ),
+        "this is the mean squared error; R² is 1 minus the error over the variance": (
+            both(measure="error")
+        ),
+        "the probe has no intercept: it takes the means out of states and goals": (
+            both(centred=False)
+        ),
+        "these are plain least squares: the ridge is alpha = 1": both(alpha=0.0),
+        "the states were standardised first; here they are used as they are": both(x=scaled),
+    }
+    return Instance((state, goal, fit, score, order), right, mistakes)
 
 
 def check_flag_unit(answer: Callable[[Any, Any], Any]) -> Verdict:
@@ -110,33 +198,63 @@ def check_flag_unit(answer: Callable[[Any, Any], Any]) -> Verdict:
 
     Best is the largest |correlation| with the flag; the unit is right if no other has a larger one.
     """
-    rng = np.random.default_rng(4)
-    flag = rng.random(300) < 0.4
-    state = 0.3 * rng.normal(size=(300, 6))
-    state[:, 1] += 0.3 * flag
-    state[:, 2] = 0.5  # constant: no correlation can be had of it
-    state[:, 3] -= 1.0 * flag  # the right one: falls when the flag rises
-    state[:, 4] = 4 * state[:, 4] + 1.2 * flag  # moves further, and drowns in its own spread
-    state[:, 5] += 0.6 * flag
 
-    def one(unit: Any) -> Any:
-        found = as_array(unit)
-        return found.item() if found.size == 1 else unit
-
-    def run() -> Any:
-        unit = answer(state.copy(), flag.copy())
-        return unit if unit is None or unit is Ellipsis else one(unit)
+    def one(answer: Callable[[Any, Any], Any], state: Array, flag: Array) -> float:
+        found = _numbers(answer(state, flag), "one unit's number")
+        if found.size != 1:
+            raise WrongForm(f"expected one unit's number, got shape {found.shape}")
+        return float(found.item())
 
     return judge(
-        run,
-        3.0,
+        answer,
+        [_flag(4, 300, -1, (6, 0, 1, 3, 4, 2, 8)), _flag(6, 431, 1, (2, 4, 0, 7, 6, 5, 3))],
         axes=(),
-        mistakes={
-            "this unit's mean moves furthest, but its spread is larger still: divide by it, or "
-            "correlate": 4.0,
-            "this unit rises with the flag, but another one falls with it more clearly: take the "
-            "absolute value": 5.0,
-            "this unit never changes, so its correlation is NaN, and NaN wins every argmax": 2.0,
-        },
-        praise="this unit alone tells the flag best, by falling when it rises.",
+        call=one,
+        praise="of all units this one tells the flag best, whether it rises with it or falls.",
     )
+
+
+def _flag(seed: int, samples: int, sign: int, units: tuple[int, ...]) -> Instance:
+    """Among nine units: one to find, and some that look like it."""
+    found, constant, wide, other, offset, moves, narrow = units
+    rng = np.random.default_rng(seed)
+    flag = rng.random(samples) < 0.4
+    state = 0.3 * rng.normal(size=(samples, 9))
+    state[:, found] += sign * flag
+    state[:, constant] = 0.5  # a binary fraction, so that its spread is exactly 0
+    state[:, wide] = 4 * state[:, wide] + 1.7 * flag
+    state[:, other] -= 0.6 * sign * flag
+    state[:, offset] += 5 + 0.2 * flag
+    state[:, moves] *= 9
+    state[:, narrow] = 0.05 * (state[:, narrow] + 0.3 * flag)
+    # Correlation is what is left of the flag's variance once a line through one unit is drawn.
+    correlation = np.zeros(9)
+    for unit in set(range(9)) - {constant}:
+        slope, height = np.polyfit(state[:, unit], flag, 1)
+        left = np.var(flag - slope * state[:, unit] - height) / np.var(flag)
+        correlation[unit] = np.sign(slope) * (1 - left) ** 0.5
+    best = int(np.abs(correlation).argmax())
+    mistakes = {
+        "this unit's mean moves furthest, but its spread is larger still: divide by it, or "
+        "correlate": wide,
+        "another unit moves the other way, and more clearly: take the absolute value": other,
+        "this unit never changes: its correlation is NaN, and NaN wins every argmax": constant,
+        "this unit is large, with the flag and without: take the means out": offset,
+        "this unit moves most, whatever the flag says: correlate with the flag": moves,
+        "a slope or a weight depends on the unit's scale, and this one hardly moves: correlate": (
+            narrow
+        ),
+        "this is a place among the units that move: say which of all units it is": best - 1,
+        "this is the correlation; return the unit that has it": correlation[best],
+        "this is the absolute correlation; return the unit that has it": abs(correlation[best]),
+    }
+    return Instance((state, flag), best, mistakes)
+
+
+def _numbers(value: Any, wanted: str) -> Array:
+    try:
+        return as_array(value)
+    except (TypeError, ValueError) as error:
+        if isinstance(error, WrongForm):
+            raise
+        raise WrongForm(f"expected {wanted}, got a {type(value).__name__}") from error
