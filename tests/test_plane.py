@@ -1,4 +1,4 @@
-"""The pictures of the plane and of the observation streams show the data that they are given."""
+"""The pictures of the plane show the data that they are given."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,6 @@ import pytest
 from rnn_tutorial.envs.point import distance_between, sparse_reward
 from rnn_tutorial.plotting import figure
 from rnn_tutorial.plotting.plane import draw_goals, draw_paths, draw_reward_map, grid_of_places
-from rnn_tutorial.plotting.streams import OBSERVATION_NAMES, draw_stream
 
 GOAL = np.array((0.5, -1.0))
 
@@ -61,15 +60,3 @@ def test_goals_and_paths_are_drawn_where_they_lie():
     assert any(np.array_equal(xy, path) for xy in drawn)
     assert any(np.array_equal(xy, -path) for xy in drawn)
     assert ax.get_xlim()[1] == pytest.approx(3.3)
-
-
-def test_a_stream_has_a_named_row_for_each_number_and_dashes_at_its_boundaries():
-    _, ax = figure()
-    names = OBSERVATION_NAMES["rnn_tutorial/CuedPoint-v0"]
-    stream = np.arange(35.0).reshape(7, 5)
-    image = draw_stream(ax, stream, names, boundaries=[3])
-    np.testing.assert_array_equal(image.get_array(), stream.T)
-    assert [label.get_text() for label in ax.get_yticklabels()] == list(names)
-    assert ax.lines[0].get_xdata()[0] == 2.5
-    with pytest.raises(ValueError, match=r"expected shape \(T, 2\), got \(7, 5\)"):
-        draw_stream(ax, stream, ("x", "y"))

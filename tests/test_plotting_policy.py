@@ -46,11 +46,13 @@ def test_gaps_are_lines_with_their_names():
 def test_channels_are_the_image_s_own():
     image = np.zeros((3, 4, 4))
     image[1, 2] = 1
-    fig = draw_channels(image)
-    assert np.allclose(fig.axes[2].images[0].get_array(), image[1])
+    image[2, 2, 3] = 1
+    whole, *channels = draw_channels(image).axes
+    assert np.allclose(channels[1].images[0].get_array(), image[1])
+    assert [text.get_text() for text in whole.texts] == ["G", "G", "G", "GB"]
 
 
-@pytest.mark.parametrize(("ratio", "black"), [((1.1, 1.15), 1), ((1.3, 0.8), 0)])
-def test_ratios_are_judged_by_their_product(ratio, black):
+@pytest.mark.parametrize(("ratio", "full"), [((1.1, 1.15), 1), ((1.3, 0.8), 0)])
+def test_ratios_are_judged_by_their_product(ratio, full):
     (ax,) = draw_ratios([ratio], 0.2).axes
-    assert len(ax.lines[1].get_xdata()) == black
+    assert len(ax.lines[1].get_xdata()) == full

@@ -2,9 +2,13 @@
 
 import gymnasium as gym
 import numpy as np
+import pytest
+from matplotlib.colors import to_hex
 
 import rnn_tutorial  # noqa: F401
+from rnn_tutorial.colours import ACTION, OBSERVATION, REWARD
 from rnn_tutorial.envs.oracle import oracle_action
+from rnn_tutorial.plotting import figure
 from rnn_tutorial.plotting.point_env import (
     draw_best_places,
     draw_buffers,
@@ -14,6 +18,7 @@ from rnn_tutorial.plotting.point_env import (
     draw_rewards_on_one_path,
     draw_trial,
 )
+from rnn_tutorial.plotting.streams import HALF, OBSERVATION_NAMES, draw_stream
 
 GOAL = np.array((0.6, 0.8))
 
@@ -56,12 +61,15 @@ def test_buffers_are_titled_by_their_type():
     assert titles == ["a: int64", "b: float32"]
 
 
-def test_best_places_are_crossed_on_their_maps():
-    values = np.zeros((121, 121))
+def test_best_places_are_marked_on_their_maps():
+    values, arc = np.zeros((121, 121)), np.array([GOAL, -GOAL])
     values[60, 100] = 1.0
-    ax = draw_best_places({"Map": values, "Same": values}, {"Map": GOAL, "Same": GOAL}).axes[0]
-    np.testing.assert_array_equal(ax.images[0].get_array(), values)
-    np.testing.assert_allclose(ax.lines[0].get_xydata()[0], GOAL)
+    one, many = draw_best_places(
+        {"Map": values, "Same": values}, {"Map": GOAL[None], "Same": arc}
+    ).axes[:2]
+    np.testing.assert_array_equal(one.images[0].get_array(), values)
+    np.testing.assert_allclose(one.lines[0].get_xydata(), [GOAL])
+    np.testing.assert_allclose(many.lines[0].get_xydata(), arc)
 
 
 def test_returns_are_bars_with_their_bound():
@@ -72,13 +80,36 @@ def test_returns_are_bars_with_their_bound():
         assert ax.lines[0].get_xdata()[0] == bound
 
 
+def bars(ax, row, steps):
+    """Heights of the bars in a row of a stream of `steps` steps."""
+    return np.array([bar.get_height() for bar in ax.patches[row * steps : (row + 1) * steps]])
+
+
 def test_the_cue_is_framed_where_the_flag_is_one():
-    above, below, _ = draw_cue(stream("CuedPoint", 12), GOAL).axes
-    np.testing.assert_array_equal(above.lines[0].get_xdata(), [-0.5, 0.5, 0.5, -0.5, -0.5])
-    assert (below.images[0].get_array() == GOAL[:, None]).all()
+    above, below = draw_cue(stream("CuedPoint", 12), GOAL).axes
+    frame = above.lines[-1]
+    np.testing.assert_array_equal(frame.get_xdata(), [-0.5, 0.5, 0.5, -0.5, -0.5])
+    for row, number in enumerate(GOAL):
+        np.testing.assert_allclose(bars(below, row, 12), -HALF * number)
 
 
 def test_a_trial_is_cut_at_its_second_episode():
-    left, plane, _ = draw_trial(stream("PointTrial", 60), GOAL, radius=0.3).axes
-    assert left.lines[0].get_xdata()[0] == 29.5
+    left, plane = draw_trial(stream("PointTrial", 60), GOAL, radius=0.3).axes
+    assert left.lines[-1].get_xdata()[0] == 29.5
     assert texts(plane) == ["episode 0", "episode 1"]
+    paths = [line for line in plane.lines if len(line.get_xdata()) == 30]
+    assert [line.get_linestyle() for line in paths] == ["-", "--"]
+
+
+def test_a_stream_has_a_named_row_for_each_number_in_the_colour_of_its_role():
+    _, ax = figure()
+    names = OBSERVATION_NAMES["rnn_tutorial/PointTrial-v0"]
+    values = np.linspace(-1, 1, 42).reshape(7, 6)
+    draw_stream(ax, values, names, boundaries=[3])
+    assert [label.get_text() for label in ax.get_yticklabels()] == list(names)
+    for row, colour in enumerate([OBSERVATION] * 2 + [ACTION] * 2 + [REWARD, OBSERVATION]):
+        np.testing.assert_allclose(bars(ax, row, 7), -HALF * values[:, row])
+        assert to_hex(ax.patches[7 * row].get_facecolor()).upper() == colour
+    assert ax.lines[-1].get_xdata()[0] == 2.5
+    with pytest.raises(ValueError, match=r"expected shape \(T, 2\), got \(7, 6\)"):
+        draw_stream(ax, values, ("x", "y"))

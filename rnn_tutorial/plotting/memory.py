@@ -33,17 +33,10 @@ def draw_hidden(ax: Axes, hidden: Any, resets: Any = None, limit: float | None =
     states = _as_2d(hidden, "hidden", "H")
     if limit is None:
         limit = float(np.abs(states).max()) or 1.0
-    image = draw_signed(ax, states, limit)
-    ax.set_ylabel("hidden unit")
-    mark_resets(ax, resets, len(states))
-    return image
-
-
-def draw_signed(ax: Axes, values: NDArray[np.float64], limit: float) -> AxesImage:
-    """Draws numbers (T, D) over time, a row for each of the D, from -limit to limit; 0 is white."""
     colours: dict[str, Any] = {"cmap": SIGNED_MAP, "vmin": -limit, "vmax": limit}
-    image = ax.imshow(values.T, aspect="auto", interpolation="nearest", **colours)
-    ax.set_xlabel("time (steps)")
+    image = ax.imshow(states.T, aspect="auto", interpolation="nearest", **colours)
+    ax.set(xlabel="time (steps)", ylabel="hidden unit")
+    mark_resets(ax, resets, len(states))
     return image
 
 

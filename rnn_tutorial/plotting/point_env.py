@@ -7,9 +7,16 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from rnn_tutorial.colours import ACTION, BOUNDARY, OBSERVATION, REWARD
+from rnn_tutorial.colours import BOUNDARY, HIDDEN, OBSERVATION, REWARD
 from rnn_tutorial.plotting.figures import figure
-from rnn_tutorial.plotting.plane import draw_goal, draw_path, draw_paths, draw_reward_map
+from rnn_tutorial.plotting.plane import (
+    REWARD_MAP,
+    draw_goal,
+    draw_path,
+    draw_paths,
+    draw_reward_map,
+    set_plane,
+)
 from rnn_tutorial.plotting.streams import OBSERVATION_NAMES, draw_stream
 
 Array = NDArray[Any]
@@ -68,26 +75,33 @@ def draw_buffers(buffers: Mapping[str, Array]) -> Figure:
 
 
 def draw_best_places(maps: Mapping[str, Array], places: Mapping[str, Array]) -> Figure:
-    """Maps (rows, cols) of the mean reward over goals, each with its best place (2,) crossed."""
+    """Maps (rows, cols) of the mean reward over goals, each with its best places (K, 2) in blue.
+
+    One place is a cross, several that are equally good are a line.
+    """
     fig, axes = figure(1, len(maps), size=(9, 3.6))
     for ax, (name, values) in zip(axes, maps.items(), strict=True):
         draw_reward_map(ax, values, label="mean reward over goals")
-        x, y = places[name]
-        ax.plot(x, y, marker="X", ms=11, color=OBSERVATION, mec="white")
-        ax.set_title(f"{name}: best place ({x:.1f}, {y:.1f})", loc="left")
+        x, y = np.asarray(places[name]).T
+        if len(x) == 1:
+            ax.plot(x, y, marker="X", ms=11, color=OBSERVATION, mec="white")
+        else:
+            ax.plot(x, y, color=OBSERVATION, lw=2)
+        title = f"best place ({x[0]:.1f}, {y[0]:.1f})" if len(x) == 1 else "many best places"
+        ax.set_title(f"{name}: {title}", loc="left")
     return fig
 
 
 def draw_returns(returns: Mapping[str, Mapping[str, float]], bounds: Mapping[str, float]) -> Figure:
-    """Returns by env and policy as bars, the first policy in green, and a bound on the others."""
+    """Returns by env and policy as bars, with a bound on all policies but the first."""
     fig, axes = figure(1, len(returns), size=(9, 2.7))
+    dark = REWARD_MAP(1.0)
     for ax, (name, by_policy) in zip(axes, returns.items(), strict=True):
-        others = len(by_policy) - 1
-        ax.barh(list(by_policy), list(by_policy.values()), color=[ACTION] + [BOUNDARY] * others)
-        ax.axvline(bounds[name], color="black", lw=1.2, ls="--")
+        ax.barh(list(by_policy), list(by_policy.values()), color=REWARD)
+        ax.axvline(bounds[name], color=dark, lw=1.4, ls=":")
         side = "right" if bounds[name] < 0 else "left"
-        ax.text(bounds[name], -0.65, " blind bound ", ha=side, fontsize=9)
-        ax.set(xlabel="mean return", ylim=(others + 0.6, -1.1))
+        ax.text(bounds[name], -0.65, " blind bound ", ha=side, fontsize=9, color=dark)
+        ax.set(xlabel="mean return", ylim=(len(by_policy) - 0.4, -1.1))
         ax.set_title(name, loc="left")
     return fig
 
@@ -95,16 +109,16 @@ def draw_returns(returns: Mapping[str, Mapping[str, float]], bounds: Mapping[str
 def draw_cue(observations: Array, goal: Array) -> Figure:
     """Observations (T, 5) of `CuedPoint` with the cue framed, over the goal (2,) to be held."""
     fig, axes = figure(2, 1, size=(9, 3.5), sharex=True, height_ratios=(5, 2))
-    image = draw_stream(axes[0], observations, OBSERVATION_NAMES["rnn_tutorial/CuedPoint-v0"])
+    draw_stream(axes[0], observations, OBSERVATION_NAMES["rnn_tutorial/CuedPoint-v0"])
     last = np.flatnonzero(observations[:, 4])[-1] + 0.5
     frame = [-0.5, last, last, -0.5, -0.5], [1.5, 1.5, 4.5, 4.5, 1.5]
-    axes[0].plot(*frame, color=OBSERVATION, lw=3)
-    axes[0].text(last + 0.5, 3, "the cue: seen here only", color=OBSERVATION, va="center")
-    draw_stream(axes[1], np.tile(goal, (len(observations), 1)), ("goal x", "goal y"))
+    axes[0].plot(*frame, color=OBSERVATION, lw=3, clip_on=False)
+    axes[0].text(last + 0.5, 3.4, "the cue: seen here only", color=OBSERVATION, va="center")
+    held = np.tile(goal, (len(observations), 1))
+    draw_stream(axes[1], held, ("goal x", "goal y"), colour=HIDDEN)
     axes[0].set(xlabel="")
-    axes[0].set_title("what is observed", loc="left")
+    axes[0].set_title("what is observed (each row from −1 to 1)", loc="left")
     axes[1].set_title("what has to be held", loc="left")
-    fig.colorbar(image, ax=axes, label="value")
     return fig
 
 
@@ -113,12 +127,14 @@ def draw_trial(observations: Array, goal: Array, radius: float) -> Figure:
     fig, axes = figure(1, 2, size=(9, 3.2), width_ratios=(1.9, 1))
     second = int(np.flatnonzero(observations[:, 5])[1])
     names = OBSERVATION_NAMES["rnn_tutorial/PointTrial-v0"]
-    image = draw_stream(axes[0], observations, names, boundaries=[second])
-    fig.colorbar(image, ax=axes[0], label="value")
-    paths = [observations[:second, :2], observations[second:, :2]]
-    draw_paths(axes[1], paths, goal, radius, reach=1.35)
-    axes[1].text(-1.2, -0.7, "episode 0", color=OBSERVATION)
-    axes[1].text(-1.2, -1.0, "episode 1", color=BOUNDARY)
-    axes[0].set_title("what is observed in one trial", loc="left")
+    draw_stream(axes[0], observations, names, boundaries=[second])
+    draw_goal(axes[1], goal, radius)
+    for k, path in enumerate((observations[:second, :2], observations[second:, :2])):
+        axes[1].plot(*path.T, color=OBSERVATION, ls=STYLES[k])
+        axes[1].plot(*path[-1], marker="o", ms=7, color=OBSERVATION)
+        axes[1].plot([-1.2, -0.9], [-0.7 - 0.3 * k] * 2, color=OBSERVATION, ls=STYLES[k])
+        axes[1].text(-0.8, -0.7 - 0.3 * k, f"episode {k}", color=OBSERVATION, va="center")
+    set_plane(axes[1], 1.35)
+    axes[0].set_title("what is observed in one trial (each row from −1 to 1)", loc="left")
     axes[1].set_title("both paths", loc="left")
     return fig

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch, Rectangle
 from matplotlib.ticker import MaxNLocator
 
-from rnn_tutorial.colours import ACTION, BOUNDARY, HIDDEN, OBSERVATION, REWARD
+from rnn_tutorial.colours import ACTION, HIDDEN, OBSERVATION, REWARD
 from rnn_tutorial.plotting.figures import figure
 from rnn_tutorial.plotting.memory import draw_hidden
 
@@ -26,12 +26,12 @@ def draw_unrolled_policy(steps: int = 3) -> Figure:
     for t in range(steps):
         x = 1.9 + 2.6 * t
         _box(ax, x, 0.3, f"observation {t}", OBSERVATION, filled=True)
-        _box(ax, x, 1.1, "encoder", BOUNDARY)
+        _box(ax, x, 1.1, "encoder", OBSERVATION)
         _box(ax, x, 2.0, "recurrent core", HIDDEN)
         _box(ax, x - 0.55, 3.0, "policy head", ACTION, width=0.98)
         _box(ax, x + 0.55, 3.0, "value head", REWARD, width=0.98)
         _arrow(ax, (x, 0.5), (x, 0.9), OBSERVATION)
-        _arrow(ax, (x, 1.3), (x, 1.8), BOUNDARY)
+        _arrow(ax, (x, 1.3), (x, 1.8), OBSERVATION)
         for side in (-0.55, 0.55):
             _arrow(ax, (x + 0.4 * side, 2.2), (x + side, 2.8), HIDDEN)
         ax.text(x, 2.62, "output", ha="center", fontsize=9)
@@ -124,20 +124,30 @@ def draw_gaps(gaps: Mapping[str, Any], label: str) -> Figure:
     return fig
 
 
-def draw_channels(image: Any) -> Figure:
-    """An image (3, H, W), and its channels as a recurrent layer reads them: time, env, feature."""
+def draw_channels(image: Any, letters: str = "RGB") -> Figure:
+    """An image (C, H, W), and its channels as a recurrent layer reads them: time, env, feature.
+
+    The image has a letter for each channel that a pixel is lit in, and no colours of its own,
+    since colours stand for roles.
+    """
     channels = np.asarray(image)
-    fig, axes = figure(1, 4, size=(9.0, 2.6))
-    axes[0].imshow(channels.transpose(1, 2, 0))
+    fig, axes = figure(1, 1 + len(channels), size=(9.0, 2.6))
+    shade = {"cmap": "Blues", "vmin": 0, "vmax": 1.4}
+    axes[0].imshow(channels.max(axis=0), **shade)
+    for row, column in np.argwhere(channels.any(axis=0)):
+        lit = zip(letters, channels[:, row, column], strict=True)
+        text = "".join(letter for letter, value in lit if value)
+        axes[0].text(column, row, text, ha="center", va="center", fontsize=7, color="white")
     axes[0].set(title=f"one image {channels.shape}", xlabel="column", ylabel="row")
     for c, ax in enumerate(axes[1:]):
-        ax.imshow(channels[c], cmap="Blues", vmin=0, vmax=1.4)
-        ax.set(title=f"read as time {c}", xlabel="feature", ylabel="env" if c == 0 else "")
+        ax.imshow(channels[c], **shade)
+        ax.set(title=f"{letters[c]}, read as time {c}", xlabel="feature")
+    axes[1].set_ylabel("env")
     return fig
 
 
 def draw_ratios(ratio: Any, clip: float) -> Figure:
-    """Probability ratios of each of two action dimensions; black where their product is clipped.
+    """Probability ratios of each of two action dimensions; full where their product is clipped.
 
     Args:
         ratio: (B, 2), new density over old density, per dimension.
@@ -147,8 +157,8 @@ def draw_ratios(ratio: Any, clip: float) -> Figure:
     outside = np.abs(x * y - 1) > clip
     fig, ax = figure(size=(5.6, 4.2))
     ax.plot(x[~outside], y[~outside], "o", ms=3.5, color=ACTION, mfc="white", mew=0.8)
-    ax.plot(x[outside], y[outside], "o", ms=3.5, color="black")
-    box = Rectangle((1 - clip, 1 - clip), 2 * clip, 2 * clip, fill=False, edgecolor=BOUNDARY)
+    ax.plot(x[outside], y[outside], "o", ms=4.5, color=ACTION)
+    box = Rectangle((1 - clip, 1 - clip), 2 * clip, 2 * clip, fill=False, edgecolor=ACTION, ls=":")
     ax.add_patch(box)
     ax.set(xlabel="ratio of dimension x alone", ylabel="ratio of dimension y alone")
     ax.set_aspect("equal")

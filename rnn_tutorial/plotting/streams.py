@@ -1,14 +1,12 @@
-"""What a policy sees over time: observations as a heat map with a named row for each number."""
+"""What a policy sees over time: a named row for each number, in the colour of its role."""
 
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.image import AxesImage
 
-from rnn_tutorial.colours import BOUNDARY
-from rnn_tutorial.plotting.memory import draw_signed
+from rnn_tutorial.colours import ACTION, BOUNDARY, OBSERVATION, PADDING, REWARD
 
 OBSERVATION_NAMES = {
     "rnn_tutorial/Point-v0": ("x", "y"),
@@ -25,24 +23,24 @@ OBSERVATION_NAMES = {
 }
 
 
+HALF = 0.42  # of a row's height, what the value 1 takes
+
+
 def draw_stream(
     ax: Axes,
     observations: Any,
     names: Sequence[str],
     boundaries: Sequence[int] = (),
-    limit: float = 1.0,
-) -> AxesImage:
-    """Draws observations over time: a column for each time, a row for each number, white for 0.
+    colour: str | None = None,
+) -> None:
+    """Draws numbers over time: a row for each, bars up for positive values and down for negative.
 
     Args:
         ax: where to draw.
-        observations: (T, D).
+        observations: (T, D), at most about 1 in size.
         names: D names, from the first number of the observation to the last.
         boundaries: times whose observation begins an episode, marked by a dashed line before it.
-        limit: the absolute value at which the colours end.
-
-    Returns:
-        The image.
+        colour: of all rows; None takes green for actions, purple for rewards, else blue.
 
     Raises:
         ValueError: if the names do not fit the observations.
@@ -50,11 +48,19 @@ def draw_stream(
     stream = np.asarray(observations, np.float64)
     if stream.ndim != 2 or stream.shape[1] != len(names):
         raise ValueError(f"observations: expected shape (T, {len(names)}), got {stream.shape}")
-    image = draw_signed(ax, stream, limit)
-    ax.set_yticks(range(len(names)), names)
-    ax.set_yticks(np.arange(len(names) - 1) + 0.5, minor=True)
-    ax.tick_params(which="minor", length=0)
-    ax.grid(which="minor", axis="y", color="white", lw=2)
+    roles = {"action": ACTION, "reward": REWARD}
+    for row, name in enumerate(names):
+        role = next((roles[word] for word in name.split() if word in roles), OBSERVATION)
+        ax.axhline(row, color=PADDING, lw=0.8, zorder=0)
+        ax.bar(
+            range(len(stream)),
+            -HALF * stream[:, row],
+            width=1.0,
+            bottom=row,
+            color=colour or role,
+            lw=0,
+        )
     for t in boundaries:
         ax.axvline(t - 0.5, color=BOUNDARY, ls="--", lw=1.5)
-    return image
+    ax.set_yticks(range(len(names)), names)
+    ax.set(xlabel="time (steps)", xlim=(-0.5, len(stream) - 0.5), ylim=(len(names) - 0.5, -0.5))
