@@ -3,7 +3,7 @@
     python tests/notebooks/execute.py [notebooks/01_x.ipynb ...]
 
 Linear algebra gets one thread, so that the last digits (and a few pixels) do not depend on the
-number of cores. What would differ from run to run is left out: cell timings, widget state, widget
+number of cores; how this processor rounds is noted for `compare.py`. What would differ from run to run is left out: cell timings, widget state, widget
 views whose picture stands beside them, and the outputs of cells tagged "live-output" (timings).
 A notebook that fails is not saved, and the exit status says so.
 """
@@ -14,6 +14,7 @@ import time
 from pathlib import Path
 
 import nbformat
+from compare import arithmetic
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 
@@ -24,8 +25,9 @@ KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": 
 
 def clean(notebook: nbformat.NotebookNode) -> None:
     """Drops from an executed notebook, in place, all that another run would not repeat."""
+    kept = {name: notebook.metadata[name] for name in ("arithmetic",) if name in notebook.metadata}
     notebook.metadata = nbformat.from_dict(
-        {"kernelspec": KERNEL, "language_info": {"name": "python"}}
+        {**kept, "kernelspec": KERNEL, "language_info": {"name": "python"}}
     )
     for number, cell in enumerate(notebook.cells):
         cell.id = f"cell-{number:03d}"
@@ -54,6 +56,7 @@ def execute(path: Path) -> None:
         record_timing=False,
     )
     client.execute()
+    notebook.metadata["arithmetic"] = arithmetic()
     clean(notebook)
     nbformat.validate(notebook)
     nbformat.write(notebook, path)
