@@ -3,8 +3,9 @@
     python tests/notebooks/execute.py [notebooks/01_x.ipynb ...]
 
 Linear algebra gets one thread, so that the last digits (and a few pixels) do not depend on the
-number of cores; how this processor rounds is noted for `compare.py`. What would differ from run to run is left out: cell timings, widget state, widget
-views whose picture stands beside them, and the outputs of cells tagged "live-output" (timings).
+number of cores; how this processor rounds is noted, for `compare.py`. What would differ from run
+to run is left out: cell timings, widget state, widget views whose picture stands beside them, and
+the outputs of cells tagged "live-output" (timings).
 A notebook that fails is not saved, and the exit status says so.
 """
 
