@@ -4,7 +4,8 @@ PYTHON ?= python3
 # Empty: torch comes from where pip takes everything. Otherwise the index that torch alone comes from.
 TORCH_INDEX ?=
 BIN := $(VENV)/bin
-# Python compiles what is imported; compiling everything would take 300 MB more.
+# Python compiles what it imports. Compiling everything takes 300 MB, and pays for tests, which start
+# Python often.
 PIP := $(BIN)/pip install --no-compile
 READY := $(VENV)/.ready
 READY_DEV := $(VENV)/.ready-dev
@@ -46,6 +47,7 @@ $(READY): requirements.txt pyproject.toml
 
 $(READY_DEV): $(READY) requirements-dev.txt
 	$(PIP) -r requirements-dev.txt
+	-@$(BIN)/python -m compileall -qq -j 2 $(VENV)/lib
 	@touch $@
 
 lab: install

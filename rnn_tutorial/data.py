@@ -1,7 +1,8 @@
 """The committed data: found by name, and compared with its checksum before it is used.
 
 `data/manifest.json` holds for every file its sha256, the command and seeds that made it and the
-versions of the libraries. A checkout has the folder at its top; the wheel carries it in the package.
+versions of the libraries. A checkout has the folder at its top; the wheel carries it inside the
+package.
 """
 
 import hashlib
@@ -76,7 +77,7 @@ def data_path(name: str, folder: Path = FOLDER) -> Path:
     if found != expected:
         raise DataError(
             f"{path}: damaged, expected sha256 {expected[:12]}..., got {found[:12]}...; "
-            f"restore it with: {restore_command(name)}"
+            f"delete it, then restore it with: {restore_command(name)}"
         )
     return path
 
