@@ -1,7 +1,9 @@
 """The pictures of `output` and `h_n` show what they are given."""
 
 import numpy as np
+from matplotlib.colors import to_rgba
 
+from rnn_tutorial.colours import HIDDEN
 from rnn_tutorial.plotting.figures import png_bytes
 from rnn_tutorial.plotting.outputs import (
     draw_accuracy,
@@ -39,6 +41,9 @@ def test_agreement_says_equal_and_right_apart():
         "differ",
         "differ,\nh_n wrong",
     ]
+    white, orange = (1, 1, 1, 1), to_rgba(HIDDEN, 0.4)
+    assert [p.get_facecolor() for p in ax.patches] == [orange, orange, white, white]
+    assert [bool(p.get_hatch()) for p in ax.patches] == [False, True, False, True]
 
 
 def test_curves_are_drawn_for_every_seed_and_every_choice():
@@ -47,4 +52,5 @@ def test_curves_are_drawn_for_every_seed_and_every_choice():
     assert np.allclose(ax.lines[-1].get_ydata(), [0.5, 0.9])
     fig = draw_errors({"all": np.zeros(3), "none": np.ones(3)}, start=7)
     assert fig.axes[0].lines[1].get_xdata().tolist() == [7, 8, 9]
+    assert {line.get_color() for line in fig.axes[0].lines} == {HIDDEN}
     assert png_bytes(fig) == png_bytes(fig)

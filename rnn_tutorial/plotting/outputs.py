@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from rnn_tutorial.colours import BOUNDARY, CELL, GRADIENT, HIDDEN
+from rnn_tutorial.colours import BOUNDARY, GRADIENT, HIDDEN
 from rnn_tutorial.plotting.figures import figure
 
 
@@ -38,11 +38,12 @@ def draw_errors(errors: Mapping[str, Any], start: int) -> Figure:
         start: the first step of the second run.
     """
     fig, ax = figure(size=(9.0, 3.0))
-    looks = [("-", HIDDEN), ("--", HIDDEN), (":", CELL), ("-.", GRADIENT)]
-    for (name, error), (line, colour) in zip(errors.items(), looks, strict=False):
-        ax.plot(np.arange(len(error)) + start, error, line, color=colour, lw=2.2, label=name)
+    for (name, error), line in zip(errors.items(), ("-", "--", ":", "-."), strict=False):
+        ax.plot(np.arange(len(error)) + start, error, line, color=HIDDEN, lw=2.2, label=name)
     ax.set(xlim=(start, start + len(error) - 1), xlabel="time step", ylabel="mean |error|")
-    ax.legend(title="kept at the stop", alignment="left", frameon=False, fontsize=9)
+    ax.legend(
+        title="kept at the stop", alignment="left", frameon=False, fontsize=9, handlelength=3.5
+    )
     return fig
 
 
@@ -104,6 +105,9 @@ def draw_agreement(
 ) -> Figure:
     """A table of yes and no: is `output[-1]` equal to `h_n[-1]`, and is `h_n` right?
 
+    Filled where the two are equal, as their corner in the grid of cells is; hatched where padding
+    went through the layer and `h_n` is wrong.
+
     Args:
         table: name of the row -> for each column (equal, h_n right).
         columns: the columns' names.
@@ -111,10 +115,13 @@ def draw_agreement(
     fig, ax = figure(size=(9.0, 0.8 + 0.4 * len(table)))
     for i, row in enumerate(table.values()):
         for j, (equal, right) in enumerate(row):
-            grey = "white" if equal and right else "#E8E8E8" if right else "#BDBDBD"
-            ax.add_patch(Rectangle((j, i), 1, 1, facecolor=grey, edgecolor="black", lw=0.8))
+            colour, hatch = (HIDDEN, 0.4) if equal else "white", None if right else "////"
+            ax.add_patch(
+                Rectangle((j, i), 1, 1, facecolor=colour, edgecolor=BOUNDARY, lw=0.8, hatch=hatch)
+            )
             words = ("equal" if equal else "differ") + ("" if right else ",\nh_n wrong")
-            ax.text(j + 0.5, i + 0.5, words, ha="center", va="center", fontsize=8)
+            box = {"facecolor": "white", "edgecolor": "none", "pad": 1.5} if hatch else None
+            ax.text(j + 0.5, i + 0.5, words, ha="center", va="center", fontsize=8, bbox=box)
     ax.set(xlim=(0, len(columns)), xticks=np.arange(len(columns)) + 0.5, xticklabels=columns)
     ax.set(ylim=(len(table), 0), yticks=np.arange(len(table)) + 0.5, yticklabels=list(table))
     ax.tick_params(length=0)
