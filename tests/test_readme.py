@@ -98,6 +98,12 @@ def test_what_the_package_needs_and_offers_is_said():
     assert extras == set(project["optional-dependencies"]) - {"peers"}
 
 
+def test_every_place_that_contributing_names_exists():
+    places = re.findall(r"`([\w.]+(?:/[\w.]*)+)`", CONTRIBUTING)
+    assert {"rnn_tutorial/recurrent.py", "rnn_tutorial/doctor/zoo/", "tests/browser/"} <= {*places}
+    assert [place for place in places if not (ROOT / place).exists()] == []
+
+
 def test_every_notebook_is_on_the_map():
     for path in sorted((ROOT / "notebooks").glob("*.ipynb")):
         assert f"notebooks/{path.name}" in TEXT
