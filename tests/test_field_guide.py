@@ -1,5 +1,7 @@
 """The field guide: what the heads read in acting and training, its picture, its view, the costs."""
 
+import re
+
 import numpy as np
 import pytest
 from IPython.core.formatters import DisplayFormatter
@@ -109,6 +111,31 @@ def test_the_view_shows_diff_picture_and_report_of_the_chosen_bug():
 def test_a_bug_that_the_zoo_does_not_have_is_told():
     with pytest.raises(ValueError, match=r"expected one of .*'amnesia'.*, got 'amnezia'"):
         FieldGuide("amnezia")
+
+
+def luminance(colour):
+    """The relative luminance of #rrggbb, as WCAG 2 defines it."""
+    parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    linear = [p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts]
+    return np.dot((0.2126, 0.7152, 0.0722), linear)
+
+
+@pytest.mark.parametrize(
+    ("paper", "ink"), [("#ffffff", "#212121"), ("#111111", "#ffffff")], ids=["light", "dark"]
+)
+def test_each_line_of_a_diff_can_be_read_in_both_themes(paper, ink):
+    """Where a line names no colour, JupyterLab's theme has its own: 4.5 is WCAG's level AA."""
+    html = diff_html("--- a\n+++ b\n@@ -1 +1 @@\n same\n-old\n+new")
+    lines = re.findall(r'<div style="white-space:pre;([^"]*)">', html)
+    assert len(lines) == 6
+    assert sum("background" in line for line in lines) == 5
+    for line in lines:
+        style = dict(part.split(":") for part in line.split(";") if part)
+        assert ("background" in style) == ("color" in style)
+        two = sorted(
+            luminance(style.get(*pair)) for pair in (("background", paper), ("color", ink))
+        )
+        assert (two[1] + 0.05) / (two[0] + 0.05) >= 4.5
 
 
 def test_a_diff_in_html_is_escaped():

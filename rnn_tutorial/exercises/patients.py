@@ -1,7 +1,9 @@
 """Three sick policies without names, and the check of their diagnosis and cure: the doctor."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from difflib import get_close_matches
+from functools import partial
+from itertools import product
 from typing import Any
 
 import torch
@@ -9,7 +11,7 @@ from torch import Tensor, nn
 
 from rnn_tutorial.doctor import Report, examine
 from rnn_tutorial.doctor.zoo import BUGS
-from rnn_tutorial.exercises.verdict import NOT_ATTEMPTED, Verdict
+from rnn_tutorial.exercises.verdict import NOT_ATTEMPTED, Verdict, describe_error, untouched
 
 
 class Patient(nn.Module):
@@ -98,29 +100,69 @@ DISEASES: dict[type, tuple[str, ...]] = {
     PatientB: ("h_n_taken_batch_first",),
     PatientC: ("hidden_member", "reset_after_step"),
 }
+# Names that come near, and what sets them apart.
+NEAR: dict[tuple[type, str], str] = {
+    (PatientA, "first_layer_cleared"): "There is one layer here. What else is a state made of?",
+    (PatientB, "reshape_for_transpose"): (
+        "A reshape stands where a transpose is due, yes; that name is for the buffer's sequences. "
+        "Which tensor is reshaped here?"
+    ),
+    (PatientB, "batch_statistics"): "Envs do influence each other, but no mean is taken here.",
+    (PatientC, "batch_statistics"): (
+        "The mean is one of a batch, yes; but here it is also kept, and each call moves it on."
+    ),
+    (PatientC, "reset_one_late"): (
+        "One step late, yes; that name is for the flags that collecting stores."
+    ),
+    (PatientC, "never_reset"): "The state is cleared here. When, before a step or after it?",
+}
+# Where a patient is well; there its cure must compute the same.
+SOUND: dict[type, str] = {
+    PatientA: "without a reset",
+    PatientB: "with one env",
+    PatientC: "without a reset and with a mean that stands still",
+}
 
 
-def check_cure(patient: type, diagnosis: str | Sequence[str] | None, cured: type) -> Verdict:
+def check_cure(patient: type, diagnosis: Any, cured: Any) -> Verdict:
     """Judges a diagnosis and a cure.
 
     Args:
         patient: PatientA, PatientB or PatientC.
         diagnosis: the names that the bugs of its kind have in the zoo; one name, or several.
-        cured: a subclass of the patient that is healthy, has the same weights, and remembers.
+        cured: a subclass of the patient that is healthy, in training mode as well, has the same
+            weights, remembers, and is the patient's own policy where that one is well.
     """
-    untouched = not any(callable(member) for member in vars(cured).values())
-    if diagnosis is None and untouched:
+    if not isinstance(cured, type) or not issubclass(cured, patient):
+        what = "the class itself, without ()" if isinstance(cured, patient) else "a subclass"
+        return Verdict("wrong", f"expected {what} of {patient.__name__}, got {cured!r:.60}")
+    stub = all(untouched(member) for member in vars(cured).values() if callable(member))
+    if diagnosis is None and stub:
         return NOT_ATTEMPTED
-    names = (diagnosis,) if isinstance(diagnosis, str) else tuple(diagnosis or ())
+    names = _names(diagnosis)
     fault = _misdiagnosis(patient, names)
     if fault:
         return Verdict("wrong", fault)
-    if untouched:
+    if stub:
         return Verdict("wrong", "the diagnosis is right; the cure is still to come.")
-    fault = _still_sick(patient, cured)
+    try:
+        with torch.random.fork_rng(devices=[]):
+            fault = _still_sick(patient, cured) or _another_policy(patient, cured)
+    except Exception as error:
+        fault = f"but {describe_error(error)}"
     if fault:
         return Verdict("wrong", f"the diagnosis is right; {fault}")
     return Verdict("right", "the diagnosis, and the cure: the doctor finds nothing any more.")
+
+
+def _names(diagnosis: Any) -> tuple[str, ...]:
+    """The names of bugs, as the zoo spells them: of a string, of several, of bugs themselves."""
+    if diagnosis is None:
+        return ()
+    several = diagnosis.split(",") if isinstance(diagnosis, str) else diagnosis
+    several = several if isinstance(several, Iterable) else [several]
+    names = [str(getattr(one, "name", one)) for one in several]
+    return tuple(name.strip().lower().replace(" ", "_").replace("-", "_") for name in names)
 
 
 def _report(kind: type) -> Report:
@@ -133,7 +175,7 @@ def _misdiagnosis(patient: type, names: tuple[str, ...]) -> str:
     """What speaks against a diagnosis; empty if it is right."""
     unknown = [name for name in names if name not in BUGS]
     if unknown:
-        near = get_close_matches(unknown[0].replace(" ", "_"), BUGS, 1)
+        near = get_close_matches(unknown[0], BUGS, 1)
         hint = f" Is it {near[0]}?" if near else ""
         return f"diagnosis: the field guide has no bug called {unknown[0]!r}.{hint}"
     if set(names) == set(DISEASES[patient]):
@@ -142,9 +184,14 @@ def _misdiagnosis(patient: type, names: tuple[str, ...]) -> str:
     if not names:
         return "the diagnosis is missing: give the name of the bug."
     if not wrong:
-        have, all_ = len(names), len(DISEASES[patient])
+        have, all_ = len(set(names)), len(DISEASES[patient])
         return f"diagnosis: {have} of {all_}. Cure what you found, and examine the cured class."
-    bug, failed = BUGS[wrong[0]], _report(patient).failed
+    bug = BUGS[wrong[0]]
+    if (patient, bug.name) in NEAR:
+        return f"diagnosis: {bug.name} is near, but another mistake. {NEAR[patient, bug.name]}"
+    if not bug.in_policy:
+        return f"diagnosis: {bug.name} is a bug of collecting or learning; this is a policy alone."
+    failed = _report(patient).failed
     if set(bug.caught_by) <= set(failed):
         return (
             f"diagnosis: {bug.name} fails the same checks, but is another mistake: {bug.title} "
@@ -158,14 +205,11 @@ def _misdiagnosis(patient: type, names: tuple[str, ...]) -> str:
 
 
 def _still_sick(patient: type, cured: type) -> str:
-    """What is wrong with a cure; empty if nothing is."""
-    try:
-        before, after = (
-            {name: tuple(value.shape) for name, value in kind().state_dict().items()}
-            for kind in (patient, cured)
-        )
-    except Exception as error:
-        return f"but {cured.__name__}() raises {type(error).__name__}: {error}"
+    """What is wrong with a cure by its weights and by the doctor; empty if nothing is."""
+    before, after = (
+        {name: tuple(value.shape) for name, value in kind().state_dict().items()}
+        for kind in (patient, cured)
+    )
     if before != after:
         odd = sorted(before.items() ^ after.items())[0][0]
         return f"but the cured one has other weights: {odd}. Leave the network as it is."
@@ -175,4 +219,49 @@ def _still_sick(patient: type, cured: type) -> str:
         return f"the doctor still finds {first.name}: {first.evidence}. Likely: {first.cause}"
     if report["memory_carried"].status != "passed":
         return "and the doctor finds nothing, but the memory is gone with the disease."
+    return ""
+
+
+def _another_policy(patient: type, cured: type) -> str:
+    """What the doctor's evaluation mode does not show; empty if there is nothing.
+
+    Calls must leave parameters and buffers alone and must not depend on earlier calls, in training
+    mode as in evaluation mode; both modes must agree, and with the patient where it is well.
+    """
+    torch.manual_seed(1)
+    envs = 1 if patient is PatientB else 3
+    sick, well = patient(), cured()
+    weights = {name: w + 0.3 * torch.randn(w.shape) for name, w in sick.state_dict().items()}
+    obs, reset = torch.randn(8, envs, 5), torch.rand(8, envs) < 0.3
+    for policy in (sick, well):
+        policy.load_state_dict(weights)
+    ways = {"unroll": well.unroll, "step": partial(Patient.unroll, well)}
+    answers = {}
+    for way, mode in product(ways, ("evaluation", "training")):
+        well.train(mode == "training")
+        calls = []
+        for grad in (True, False):
+            with torch.set_grad_enabled(grad):
+                calls.append(ways[way](obs, well.initial_state(envs), reset)[0].detach())
+        moved = [name for name, w in well.state_dict().items() if not torch.equal(w, weights[name])]
+        if moved:
+            return (
+                f"but in {mode} mode {way} moves `{moved[0]}`: statistics belong to the training "
+                "loop, a call only uses them."
+            )
+        if not torch.allclose(calls[0], calls[1], atol=1e-5):
+            return f"but in {mode} mode {way} gives another answer the second time: what is kept?"
+        answers[way, mode] = calls[0]
+    first = answers["unroll", "evaluation"]
+    for (way, mode), answer in answers.items():
+        if not torch.allclose(answer, first, atol=1e-5):
+            return f"but {way} in {mode} mode is another policy than unroll in evaluation mode."
+    never = torch.zeros_like(reset)
+    sick.centred = lambda obs: obs - weights["mean"]  # of PatientC
+    expected, got = (p.unroll(obs, p.initial_state(envs), never)[0] for p in (sick, well.eval()))
+    if got.shape != expected.shape or not torch.allclose(got, expected, atol=1e-5):
+        return (
+            f"it is healthy, but another policy: {SOUND[patient]} it should still compute what the "
+            "patient computes. Override only what is sick."
+        )
     return ""

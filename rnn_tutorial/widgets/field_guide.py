@@ -11,6 +11,7 @@ from rnn_tutorial.plotting.figures import png_bytes
 from rnn_tutorial.widgets.live import LiveView
 
 LINES = {"+": "#E3F4EE", "-": "#FBE9DF", "@": "#EEEEEE"}  # what a diff's lines stand on
+INK = "#222222"  # of these lines: the theme's own ink is white where the theme is dark
 
 
 class FieldGuide(LiveView):
@@ -77,10 +78,10 @@ class FieldGuide(LiveView):
 
 
 def diff_html(diff: str) -> str:
-    """A unified diff with its lines on colours."""
+    """A unified diff, its changed lines in a dark ink on pale colours, whatever the theme."""
+    grounds = {sign: f"background:{ground};color:{INK}" for sign, ground in LINES.items()}
     lines = [
-        f'<div style="white-space:pre;background:{LINES.get(line[:1], "none")}">'
-        f"{escape(line)}</div>"
+        f'<div style="white-space:pre;{grounds.get(line[:1], "")}">{escape(line)}</div>'
         for line in diff.splitlines()
     ]
     return f'<div style="font:12px/1.5 monospace;overflow-x:auto">{"".join(lines)}</div>'
