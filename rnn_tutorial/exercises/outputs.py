@@ -223,58 +223,42 @@ def check_corner_rule(answer: Callable[[int, bool, bool, list[int]], Any]) -> Ve
                 raise WrongForm(f"expected True or False, got a {type(cell).__name__}")
         return [None if cell is None or cell is ... else bool(cell) for cell in cells]
 
-    def differ(packed: bool, lengths: list[int]) -> bool:
-        return packed and len(set(lengths)) > 1
+    def packed_if(fits: Callable[[list[int]], bool]) -> list[Any]:
+        """The rule with another condition on the lengths of a packed batch."""
+        return table(lambda _, both, packed, n: not both and (not packed or fits(n)))
 
-    mistakes: dict[str, Callable[[int, bool, bool, list[int]], bool]] = {
-        "this is True where they differ, and False where they are equal": (
-            lambda layers, both, packed, lengths: both or differ(packed, lengths)
+    truth = table(_corner_is_shared)
+    mistakes = {
+        "this is True where they differ, and False where they are equal": [not t for t in truth],
+        "both directions: output[-1] is then twice as wide, and ends in a first step": table(
+            lambda _, both, packed, n: not packed or len(set(n)) == 1
         ),
-        "both directions: output[-1] is then twice as wide, and ends in a first step": (
-            lambda layers, both, packed, lengths: not differ(packed, lengths)
+        "packing alone does no harm: where all lengths are equal nothing is padded": packed_if(
+            lambda n: False
         ),
-        "packing alone does no harm: where all lengths are equal nothing is padded": (
-            lambda layers, both, packed, lengths: not both and not packed
+        "output of a packed batch is zero after a short sequence's end": packed_if(lambda n: True),
+        "not packed, output[-1] and h_n[-1] are equal (though both have seen padding)": table(
+            lambda _, both, packed, n: not both and len(set(n)) == 1
         ),
-        "output of a packed batch is zero after a short sequence's end": (
-            lambda layers, both, packed, lengths: not both
+        "the number of layers is not the reason: [-1] is the last layer in both": [
+            t and layers == 1 for t, (layers, *_) in zip(truth, settings, strict=True)
+        ],
+        "all the lengths count, not the first and the last alone": packed_if(
+            lambda n: n[0] == n[-1]
         ),
-        "not packed, output[-1] and h_n[-1] are equal (though both have seen padding)": (
-            lambda layers, both, packed, lengths: not both and len(set(lengths)) == 1
+        "equal lengths are enough; the batch need not be a single sequence": packed_if(
+            lambda n: len(n) == 1
         ),
-        "the number of layers is not the reason: [-1] is the last layer in both": (
-            lambda layers, both, packed, lengths: (
-                layers == 1 and not both and not differ(packed, lengths)
-            )
+        "sorted or not, a packed batch is filled up where lengths differ": packed_if(
+            lambda n: n == sorted(n, reverse=True)
         ),
-        "all the lengths count, not the first and the last alone": (
-            lambda layers, both, packed, lengths: (
-                not both and not (packed and lengths[0] != lengths[-1])
-            )
-        ),
-        "equal lengths are enough; the batch need not be a single sequence": (
-            lambda layers, both, packed, lengths: not both and not (packed and len(lengths) > 1)
-        ),
-        "sorted or not, a packed batch is filled up where lengths differ": (
-            lambda layers, both, packed, lengths: (
-                not both and (not packed or lengths == sorted(lengths, reverse=True))
-            )
-        ),
-        "every sequence has to reach the end, not the last one alone": (
-            lambda layers, both, packed, lengths: (
-                not both and (not packed or lengths[-1] == max(lengths))
-            )
+        "every sequence has to reach the end, not the last one alone": packed_if(
+            lambda n: n[-1] == max(n)
         ),
     }
     return judge(
         answer,
-        [
-            Instance(
-                (settings,),
-                table(_corner_is_shared),
-                {name: table(rule) for name, rule in mistakes.items()},
-            )
-        ],
+        [Instance((settings,), truth, mistakes)],
         axes=[[names.format(*setting) for setting in settings]],
         call=table,
         praise=f"agrees with all {len(settings)} modules.",
