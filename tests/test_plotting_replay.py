@@ -13,7 +13,7 @@ def test_log_ratios_are_levels_of_ten_with_envs_as_rows():
     reset[1, 1] = True
     fig = draw_log_ratios({"a": log_ratio, "b": log_ratio * 0}, reset)
     top, bottom = fig.axes[:2]
-    assert np.allclose(top.images[0].get_array(), [[-3, 1, -3], [-1, 0, -3]])
+    assert np.allclose(top.images[0].get_array(), [[-3, 2, -3], [-1, 0, -3]])
     assert np.allclose(bottom.images[0].get_array(), -3)
     assert [line.get_xdata()[0] for line in top.lines if line.get_linestyle() == "--"] == [0.5]
     assert png_bytes(fig)[:4] == b"\x89PNG"

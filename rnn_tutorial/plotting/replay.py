@@ -10,12 +10,12 @@ from matplotlib.figure import Figure
 from rnn_tutorial.colours import BOUNDARY, POSITIVE_MAP
 from rnn_tutorial.plotting.figures import figure
 
-LOWEST, HIGHEST = 1e-3, 10.0
+LOWEST, HIGHEST = 1e-3, 100.0
 STYLES = ("-", ":", "--", "-.", (0, (6, 1, 1, 1, 1, 1)))
 
 
 def draw_log_ratios(log_ratios: Mapping[str, Any], reset: Any) -> Figure:
-    """|log ratio| of every step, a panel for each replay: white up to 0.001, black from 10 on.
+    """|log ratio| of every step, a panel for each replay: white up to 0.001, black from 100 on.
 
     Args:
         log_ratios: title -> (T, N), new minus old log-probability of each action.
@@ -28,7 +28,7 @@ def draw_log_ratios(log_ratios: Mapping[str, Any], reset: Any) -> Figure:
     axes = panels[:, 0]
     for ax, (title, log_ratio) in zip(axes, log_ratios.items(), strict=True):
         level = np.log10(np.clip(np.abs(np.asarray(log_ratio)), LOWEST, HIGHEST)).T
-        image = ax.imshow(level, cmap=POSITIVE_MAP, vmin=-3, vmax=1, aspect="auto")
+        image = ax.imshow(level, cmap=POSITIVE_MAP, vmin=-3, vmax=2, aspect="auto")
         for t, env in np.argwhere(flags):
             line = [t - 0.5] * 2, [env - 0.5, env + 0.5]
             ax.plot(*line, color="white", lw=4)  # so that the dashes are seen on black
@@ -36,8 +36,8 @@ def draw_log_ratios(log_ratios: Mapping[str, Any], reset: Any) -> Figure:
         ax.set(title=title, ylabel="env", xlim=(-0.7, length - 0.5), ylim=(n - 0.5, -0.5))
         ax.set_yticks(range(n))
     axes[-1].set_xlabel("time t (steps)")
-    bar = fig.colorbar(image, ax=axes, label="|log ratio|", ticks=[-3, -2, -1, 0, 1])
-    bar.ax.set_yticklabels(["0.001", "0.01", "0.1", "1", "10"])
+    bar = fig.colorbar(image, ax=axes, label="|log ratio|", ticks=[-3, -2, -1, 0, 1, 2])
+    bar.ax.set_yticklabels(["0.001", "0.01", "0.1", "1", "10", "100"])
     return fig
 
 
