@@ -88,7 +88,7 @@ def add_noise(std: float, generator: torch.Generator) -> Change:
     Args:
         std: standard deviation.
         generator: on the state's device. It moves on with every call, so a second rollout gets
-            other noise; make the change anew for the same.
+            other noise; make the change again for the same.
     """
 
     def noisy(part: Tensor) -> Tensor:

@@ -1,7 +1,7 @@
 """Probes: what can be read off a hidden state by a linear map, and the controls that go with it.
 
 A probe is fitted on some episodes and scored on others (never split by step: the steps of one
-episode resemble each other). Beside its score stand two controls: the same probe on targets that
+episode resemble each other). Its score comes with two controls: the same probe on targets that
 were shuffled among the episodes, and on the observation alone. After Alain and Bengio 2016,
 https://arxiv.org/abs/1610.01644, and Hewitt and Liang 2019, https://arxiv.org/abs/1909.03368.
 Needs scikit-learn (`pip install "rnn_tutorial[probes]"`).
@@ -130,7 +130,7 @@ def probe(
 def compare(
     rollout: Rollout, target: Shaped[Array, "..."], kind: str = "ridge", *, seed: int = 0
 ) -> dict[str, Float[Array, " T"]]:
-    """`probe` on the state, beside its controls.
+    """`probe` on the state, with its controls.
 
     Args:
         rollout: each env of it one episode from its first step on.
