@@ -44,7 +44,7 @@ def check_reset_flags(answer: Callable[[Array, Array], Any]) -> Verdict:
 
 def _flags(seed: int, steps: int, envs: int) -> Instance:
     terminated, truncated = np.random.default_rng(seed).random((2, steps, envs)) < 0.3
-    terminated[1, 0] = truncated[1, 0] = truncated[-1, 0] = True
+    terminated[1, 0] = truncated[1, 0] = truncated[-1, 0] = truncated[-1, 1] = True
     done, expected = terminated | truncated, np.zeros((steps, envs), dtype=bool)
     for env in range(envs):
         age = 0
@@ -55,8 +55,8 @@ def _flags(seed: int, steps: int, envs: int) -> Instance:
     def shifted(ends: Array, first: Any = True) -> Array:
         return np.concatenate((np.full((1, envs), first), ends[:-1]))
 
-    unmoved = done.copy()
-    unmoved[0] = True
+    unmoved, unset = done.copy(), shifted(done)
+    unmoved[0], unset[0] = True, done[0]
     mistakes = {
         "off by one: the end reported by step t makes observation t + 1 a beginning": done,
         "row 0 is right; the other rows must move by one step, too": unmoved,
@@ -71,7 +71,9 @@ def _flags(seed: int, steps: int, envs: int) -> Instance:
         "both ends may be reported at once; this leaves such steps out": (
             shifted(terminated ^ truncated)
         ),
+        "a flag is 0 or 1; two ends at once give 2 here": shifted(1 * terminated + truncated),
         "observation 0 comes from reset() and begins an episode": shifted(done, False),
+        "row 0 is left as it was: observation 0 comes from reset()": unset,
         "np.roll brings the last row round to t = 0, where every env begins an episode": (
             np.roll(done, 1, axis=0)
         ),
@@ -201,11 +203,14 @@ def _act(policy: Callable[[Array, Array], Any], obs: Array, memory: Any) -> tupl
         raise WrongForm(
             f"expected a pair, the actions and the new memory, got a {type(result).__name__}"
         )
-    action, memory = as_array(result[0]), result[1]
-    for name, value in (("actions", action), ("memory", as_array(memory))):
-        if value.shape != (len(obs), 2):
-            raise WrongForm(f"{name}: expected shape ({len(obs)}, 2), got {value.shape}")
-    return action, memory
+    for name, value in zip(("actions", "memory"), result, strict=True):
+        try:
+            got: Any = as_array(value).shape
+        except (TypeError, ValueError):
+            got = f"a {type(value).__name__}"
+        if got != (len(obs), 2):
+            raise WrongForm(f"{name}: expected shape ({len(obs)}, 2), got {got}")
+    return as_array(result[0]), result[1]
 
 
 def check_true_next_obs(answer: Callable[[Array, dict[str, Any]], Any]) -> Verdict:

@@ -207,6 +207,9 @@ def _gaussian(seed: int, shape: tuple[int, int, int]) -> Instance:
         "summed over the envs; the action's dimensions are the last axis": each.sum(1),
         "summed over time; the action's dimensions are the last axis": each.sum(0),
         "summed over every axis: each action has a log-probability of its own": each.sum(),
+        "an action may have more dimensions than two: sum over all of them": (
+            each[..., :2].sum(-1)
+        ),
         "keepdim leaves an axis of one: the result is (T, N)": each.sum(-1, keepdim=True),
         "the logarithm of a sum of densities; independent densities multiply": (
             each.exp().sum(-1).log()

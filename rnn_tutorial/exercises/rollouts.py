@@ -134,11 +134,13 @@ def _recording(
     kept_zero = unrolled(obs, None)
     mistakes = {
         "signed: the size of the change is asked for": change.amax(-1),
+        "signed: the absolute value of the change is asked for": (-change).amax(-1),
         "summed with its sign; the largest size is asked for": change.sum(-1),
         "averaged over the action's dimensions; the largest is asked for": size_of.mean(-1),
         "summed over the action's dimensions; the largest is asked for": size_of.sum(-1),
         "a length (Euclidean); the largest of the dimensions is asked for": change.norm(dim=-1),
         "the first dimension of the action alone": size_of[..., 0],
+        "the last dimension of the action alone": size_of[..., -1],
         "one number for each dimension: take the largest of the last axis": size_of,
         "the largest over the envs; the action's dimensions are the last axis": size_of.amax(1),
         "one number for all; it is asked for at each time, in each env": size_of.max(),

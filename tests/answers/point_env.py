@@ -58,6 +58,12 @@ def unmoved(terminated, truncated):
     return reset
 
 
+def row_0_unset(terminated, truncated):
+    reset = terminated | truncated
+    reset[1:] = reset[:-1].copy()
+    return reset
+
+
 # A memory by hand
 
 
@@ -294,7 +300,9 @@ WRONG = {
         (lambda a, b: shifted(b), "terminated episodes end too"),
         (lambda a, b: shifted(a & b), "asks for both"),
         (lambda a, b: shifted(a ^ b), "both ends may be reported at once"),
+        (lambda a, b: shifted(1 * a + b), "two ends at once give 2"),
         (lambda a, b: shifted(a | b, False), "observation 0 comes from reset()"),
+        (row_0_unset, "row 0 is left as it was"),
         (lambda a, b: np.roll(a | b, 1, axis=0), "np.roll brings the last row"),
         (lambda a, b: ~shifted(a | b), "the wrong way round"),
         (lambda a, b: (a | b)[:-1], "the first row is missing"),
@@ -318,7 +326,11 @@ WRONG = {
         (own_place, "stands in for the memory"),
         (one_flag_for_all, "reads one flag for all"),
         (lambda obs, memory: remember(obs, memory)[0], "expected a pair"),
-        (lambda obs, memory: (remember(obs, memory)[0], None), "returned None"),
+        (
+            lambda obs, memory: (remember(obs, memory)[0], None),
+            "memory: expected shape (3, 2), got",
+        ),
+        (lambda obs, memory: (remember(obs, memory)[0], {}), "memory: expected shape (3, 2), got"),
         (
             lambda obs, memory: (remember(obs, memory)[0][0], memory),
             "actions: expected shape (3, 2)",

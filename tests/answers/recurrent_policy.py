@@ -282,6 +282,7 @@ WRONG = {
         (lambda m, s, a: each(m, s, a).sum(1), "over the envs"),
         (lambda m, s, a: each(m, s, a).sum(0), "over time"),
         (lambda m, s, a: each(m, s, a).sum(), "every axis"),
+        (lambda m, s, a: each(m, s, a)[..., :2].sum(-1), "more dimensions than two"),
         (lambda m, s, a: each(m, s, a).sum(-1, keepdim=True), "keepdim"),
         (lambda m, s, a: each(m, s, a).exp().sum(-1).log(), "sum of densities"),
         (lambda m, s, a: by_the_formula(m, s, a).exp(), "the density itself"),

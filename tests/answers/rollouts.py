@@ -178,6 +178,7 @@ WRONG = {
     ],
     check_memory_effect: [
         (lambda p, o, m: (m - blank(p, o)).amax(-1), "signed"),
+        (lambda p, o, m: (blank(p, o) - m).amax(-1), "signed"),
         (lambda p, o, m: (m - blank(p, o)).abs().mean(-1), "averaged over the action's"),
         (lambda p, o, m: (m - blank(p, o)).abs().sum(-1), "summed over the action's"),
         (lambda p, o, m: (m - blank(p, o)).norm(dim=-1), "Euclidean"),
