@@ -4,8 +4,9 @@
 
 Where this processor computes as the one that made the stored outputs did (see `arithmetic`), they
 must be the same to the letter. Elsewhere the words must be, and each number up to one unit of its
-last digit; in cells tagged "trained-here", whose numbers follow from a training on the page, the
-words alone. Cells tagged "live-output" are left out. Pictures are compared by their alt text.
+last digit, or a millionth; in cells tagged "trained-here", whose numbers follow from a training on
+the page, the words alone. Cells tagged "live-output" are left out. Pictures are compared by their
+alt text.
 """
 
 import difflib
@@ -19,6 +20,7 @@ import numpy as np
 import torch
 from torch import nn
 
+ROUNDING = 1e-6  # numbers below are sizes of rounding errors
 NUMBER = re.compile(r"[-+−]?(?:\d[\d,]*)?\.?\d+(?:e[-+]?\d+)?")
 
 
@@ -68,7 +70,7 @@ def alike(fresh: str, stored: str, numbers: bool) -> bool:
 
 def _close(a: str, b: str) -> bool:
     unit = max(_last_digit(a), _last_digit(b))
-    return abs(_value(a) - _value(b)) <= 1.001 * unit
+    return abs(_value(a) - _value(b)) <= max(1.001 * unit, ROUNDING)
 
 
 def _value(number: str) -> float:
@@ -94,7 +96,7 @@ def differences(fresh: nbformat.NotebookNode, stored: nbformat.NotebookNode) -> 
         if "live-output" in tags or got == expected:
             continue
         if exact or not alike(got, expected, numbers="trained-here" not in tags):
-            lines = expected.splitlines(), got.splitlines()
+            lines = [text.replace("><", ">\n<").splitlines() for text in (expected, got)]
             diff = difflib.unified_diff(*lines, "stored", "fresh", lineterm="", n=1)
             found.append("\n".join([f"cell {number}:", *diff]))
     return found

@@ -44,8 +44,10 @@ def test_elsewhere_the_words_count_and_numbers_up_to_a_last_digit(fresh, tags, f
 
 
 def test_a_number_is_compared_by_its_own_last_digit():
-    assert alike("3e-07 and 12", "2e-07 and 11", numbers=True)
-    assert not alike("3e-07 and 12", "3e-07 and 14", numbers=True)
+    assert alike("3e-05 and 12", "2e-05 and 11", numbers=True)
+    assert alike("3e-16 and 12", "7e-08 and 12", numbers=True)
+    assert not alike("3e-05 and 12", "5e-05 and 12", numbers=True)
+    assert not alike("3e-05 and 12", "3e-05 and 14", numbers=True)
     assert not alike("nan", "1.0", numbers=True)
 
 
