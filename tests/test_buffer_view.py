@@ -8,6 +8,8 @@ from rnn_tutorial.plotting.buffer import draw_layout, draw_rollout, draw_sequenc
 from rnn_tutorial.plotting.figures import figure, png_bytes
 from rnn_tutorial.widgets.buffer_view import SLIDERS, BufferView, example_layout
 
+pytestmark = pytest.mark.slow
+
 
 def small_layout(bptt=4):
     """Two envs, six steps; env 1 begins an episode at step 4, after a truncation."""

@@ -8,6 +8,8 @@ import torch
 from rnn_tutorial.plotting.cell_grid import HIGHLIGHTS, RNNCall, draw_cell_grid
 from rnn_tutorial.plotting.figures import png_bytes
 
+pytestmark = pytest.mark.slow
+
 EVERY = [
     RNNCall(cell, layers, both, first, batched, 4, 3, 5, 6, proj)
     for cell, layers, both, first, batched, proj in itertools.product(

@@ -87,6 +87,7 @@ def error_of(name, clone):
     return run(sys.executable, "-c", code + "except d.DataError as e: print(e)", name, cwd=clone)
 
 
+@pytest.mark.slow
 def test_line_endings_are_kept_where_git_would_change_them(clone):
     for name in read_manifest():
         assert error_of(name, clone) == ""

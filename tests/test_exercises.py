@@ -17,6 +17,8 @@ import torch
 
 from rnn_tutorial import exercises
 
+pytestmark = pytest.mark.slow
+
 RIGHT, WRONG = {}, {}
 for found in pkgutil.iter_modules(exercises.__path__):
     if found.name not in ("verdict", "patients"):  # patients: a class is judged, not a function

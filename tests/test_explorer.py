@@ -5,6 +5,8 @@ import pytest
 from rnn_tutorial.plotting.cell_grid import RNNCall
 from rnn_tutorial.widgets.explorer import ShapeExplorer
 
+pytestmark = pytest.mark.slow
+
 
 def move(explorer, name, value):
     before = explorer.image.value

@@ -13,6 +13,8 @@ from rnn_tutorial.plotting.bugs import draw_bug, draw_costs
 from rnn_tutorial.plotting.figures import pixels
 from rnn_tutorial.widgets.field_guide import FieldGuide, diff_html
 
+pytestmark = pytest.mark.slow
+
 COURSES = {bug.course: bug for bug in BUGS.values()}
 
 

@@ -8,6 +8,8 @@ from rnn_tutorial.envs.oracle import run_oracle
 from rnn_tutorial.plotting.streams import OBSERVATION_NAMES
 from rnn_tutorial.widgets.play import DIRECTIONS, PlayPoint
 
+pytestmark = pytest.mark.slow
+
 CUED = "rnn_tutorial/CuedPoint-v0"
 
 

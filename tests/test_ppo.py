@@ -102,6 +102,7 @@ def test_every_initial_state_trains(how):
     assert all(p.isfinite().all() for p in result.policy.parameters())
 
 
+@pytest.mark.slow
 def test_a_memory_is_learned_in_seconds_and_no_memory_is_not():
     returns = {}
     for cell in ("gru", "none"):

@@ -7,6 +7,8 @@ import sys
 import tomllib
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).resolve().parents[1]
 TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
 CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
@@ -20,6 +22,7 @@ def blocks(language):
 PYTHON_LINES = blocks("python")
 
 
+@pytest.mark.slow
 def test_the_package_in_ten_lines_runs():
     rollout, doctor = PYTHON_LINES
     assert len(rollout.splitlines()) <= 10

@@ -8,6 +8,8 @@ from rnn_tutorial.ppo import train
 from rnn_tutorial.runs import Run, bootstrap_interval, train_runs
 from rnn_tutorial.settings import Settings
 
+pytestmark = pytest.mark.slow
+
 SHORT = Settings(iterations=3, rollout_length=10)
 RUNS = [
     Run(

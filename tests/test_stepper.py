@@ -10,6 +10,8 @@ from rnn_tutorial.policy import RNNPolicy
 from rnn_tutorial.rollout import record
 from rnn_tutorial.widgets.stepper import ENVS, RolloutStepper, describe_branch, make_policy
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def stepper():

@@ -9,6 +9,8 @@ from rnn_tutorial.interventions import once, partners, transplant
 from rnn_tutorial.rollout import record
 from rnn_tutorial.widgets.transplant import TransplantView
 
+pytestmark = pytest.mark.slow
+
 PAIRS, SEED = 4, 30
 
 

@@ -21,6 +21,8 @@ from test_readme import PYTHON_LINES
 
 from rnn_tutorial import __version__
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[1]
 ENV = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
 
