@@ -7,6 +7,7 @@ BIN := $(VENV)/bin
 # Python compiles what it imports. Compiling everything takes 300 MB, and pays for tests, which start
 # Python often.
 PIP := $(BIN)/pip install --no-compile
+EXECUTED := .executed
 READY := $(VENV)/.ready
 READY_DEV := $(VENV)/.ready-dev
 # JupyterLab would ask about news at its first start, and look for updates.
@@ -14,10 +15,11 @@ SETTINGS := $(VENV)/share/jupyter/lab/settings
 NO_NEWS := {"@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": false}}
 ROOT_FLAG := $(if $(filter 0,$(shell id -u)),--allow-root)
 
-.PHONY: help install install-dev lab test lint notebooks data bench face clean
+.PHONY: help install install-dev lab check test lint notebooks data bench face clean
 
 help:
 	@echo "make lab          install what a reader needs and open JupyterLab at notebook 00"
+	@echo "make check        lint and the fast tests, in less than a minute"
 	@echo "make test         install what a developer needs and run every test"
 	@echo "make lint         ruff over package, tests and notebooks, mypy over the package"
 	@echo "make notebooks    run every notebook and save it with its outputs"
@@ -53,9 +55,15 @@ $(READY_DEV): $(READY) requirements-dev.txt
 lab: install
 	$(BIN)/jupyter lab $(ROOT_FLAG) --LabApp.default_url=/lab/tree/notebooks/00_start_here.ipynb
 
+check: lint
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow" tests
+
+# The notebooks run as copies, and what they print is compared with what is stored.
 test: install-dev
-	$(BIN)/python -m pytest -n 2 --dist loadfile tests
-	$(BIN)/python -m pytest -n 2 --nbmake --nbmake-timeout=300 notebooks
+	$(BIN)/python -m pytest -n 2 --dist loadfile --durations=20 tests
+	rm -rf $(EXECUTED) && cp -r notebooks $(EXECUTED)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --nbmake --nbmake-timeout=300 --overwrite $(EXECUTED)
+	OMP_NUM_THREADS=1 $(BIN)/python tests/notebooks/compare.py $(EXECUTED) notebooks
 
 lint: install-dev
 	$(BIN)/ruff check .

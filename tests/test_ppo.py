@@ -13,7 +13,7 @@ from rnn_tutorial.settings import INITIAL_STATES, Settings
 CELLS = ("rnn", "gru", "lstm", "none")
 
 
-def make_env(kind, mode, n=4):
+def make_env(kind, mode, n=8):
     if kind == "box":
         return gym.make_vec("rnn_tutorial/CuedPoint-v0", num_envs=n, horizon=6, autoreset_mode=mode)
     settings = {"autoreset_mode": gym.vector.AutoresetMode(mode)}

@@ -114,7 +114,8 @@ def test_the_picture_hides_the_future_and_only_that():
     early = pixels(picture.fig)
     assert (early != whole).any()
     picture.set_time(39)
-    np.testing.assert_array_equal(pixels(picture.fig), whole)
+    again = pixels(picture.fig)  # older versions of matplotlib round a few pixels otherwise
+    np.testing.assert_allclose(again.astype(int), whole, atol=1)
     with pytest.raises(IndexError, match="expected 0 to 39, got 40"):
         picture.set_time(40)
 
