@@ -29,6 +29,13 @@ def no_shape_hook():
     jaxtyping.config.update("jaxtyping_disable", False)
 
 
+@pytest.fixture(autouse=True)
+def shapes_are_checked_in_fast_tests(request):
+    """Runs the slow tests without the runtime shape checks, which take half of their time."""
+    if request.node.get_closest_marker("slow"):
+        request.getfixturevalue("no_shape_hook")
+
+
 @pytest.fixture
 def generator():
     """A seeded torch generator."""

@@ -21,7 +21,7 @@ from rnn_tutorial.doctor import Subject, assert_healthy, examine
 from rnn_tutorial.doctor.nest import leaves, map_leaves
 from rnn_tutorial.doctor.preparation import seed_all
 
-pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("no_shape_hook")]
+pytestmark = pytest.mark.slow
 SEEDS = 20
 
 

@@ -8,7 +8,7 @@ import torch
 from rnn_tutorial.doctor import examine
 from rnn_tutorial.doctor.adapters import RecurrentPPOAdapter, TorchRLAdapter
 
-pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("no_shape_hook")]
+pytestmark = pytest.mark.slow
 VECTOR = gym.spaces.Box(-np.inf, np.inf, (4,))
 IMAGE = gym.spaces.Box(0, 255, (3, 36, 36), np.uint8)
 ACTIONS = {"box": gym.spaces.Box(-1, 1, (2,)), "discrete": gym.spaces.Discrete(3)}

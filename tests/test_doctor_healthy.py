@@ -8,7 +8,7 @@ import torch
 from rnn_tutorial.doctor import examine
 from rnn_tutorial.policy import RNNPolicy
 
-pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("no_shape_hook")]
+pytestmark = pytest.mark.slow
 VECTOR = gym.spaces.Box(-np.inf, np.inf, (5,))
 IMAGE = gym.spaces.Box(-np.inf, np.inf, (2, 6, 8))
 ACTIONS = {"box": gym.spaces.Box(-1, 1, (2,)), "discrete": gym.spaces.Discrete(3)}

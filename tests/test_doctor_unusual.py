@@ -17,7 +17,7 @@ from torch.distributions import (
 
 from rnn_tutorial.doctor import examine
 
-pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("no_shape_hook")]
+pytestmark = pytest.mark.slow
 
 
 class ComplexDiagonal(nn.Module):

@@ -94,7 +94,6 @@ def test_a_stub_a_forgotten_return_and_an_error_are_told_apart(check):
     assert "your code raised ZeroDivisionError" in check(lambda *args: 1 / 0).message
 
 
-@pytest.mark.usefixtures("no_shape_hook")  # beartype draws from Python's generator itself
 @pytest.mark.parametrize("check", list(all_checks()), ids=named)
 def test_a_check_leaves_the_global_generators_alone(check):
     before = torch.random.get_rng_state(), np.random.get_state()[1].copy(), random.getstate()  # noqa: NPY002

@@ -8,7 +8,7 @@ from rnn_tutorial.doctor import examine
 from rnn_tutorial.doctor.zoo import BUGS
 from rnn_tutorial.exercises.patients import DISEASES, PatientA, PatientB, PatientC, check_cure
 
-pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("no_shape_hook")]
+pytestmark = pytest.mark.slow
 
 
 # Right cures.

@@ -18,7 +18,7 @@ from rnn_tutorial.doctor.zoo.treatment import CURES, course, treated
 
 SPACES = (gym.spaces.Box(-9.0, 9.0, (5,)), gym.spaces.Box(-1.0, 1.0, (2,)))
 COURSES = {bug.course: bug for bug in BUGS.values()}
-pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("no_shape_hook")]
+pytestmark = pytest.mark.slow
 RAISES = {"missing_state", "carried_graph", "initial_state_of_one", "flattened_batch"}
 RAISES |= {"image_as_sequence", "log_prob_not_summed"}
 

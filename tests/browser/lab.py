@@ -31,10 +31,20 @@ READY = """() => {
   return Boolean(panel?.context?.isReady && context?.isReady && kernel?.status === 'idle'
     && kernel?.connectionStatus === 'connected');
 }"""
+# Runs the notebook up to the first cell with this code; the whole of it for an empty text.
+RUN = """code => {
+  const notebook = window.jupyterapp.shell.currentWidget.content;
+  const found = notebook.widgets.findIndex(cell => cell.model.type === 'code'
+    && cell.model.sharedModel.getSource().includes(code));
+  window.lastCell = code ? found : notebook.widgets.length - 1;
+  notebook.activeCellIndex = 0;
+  notebook.extendContiguousSelectionTo(window.lastCell);
+  window.jupyterapp.commands.execute('notebook:run-cell');
+}"""
 # Cell models, not the page: outputs off the screen may not be rendered.
 CELLS = """() => {
   const cells = window.jupyterapp.shell.currentWidget.content.widgets
-    .filter(cell => cell.model.type === 'code');
+    .filter((cell, index) => cell.model.type === 'code' && index <= window.lastCell);
   const errors = cells.flatMap(cell => cell.model.outputs.toJSON())
     .filter(output => output.output_type === 'error')
     .map(output => output.ename + ': ' + output.evalue);
@@ -131,8 +141,13 @@ def wait_for(address: str, server: subprocess.Popen, seconds: float = 60) -> Non
     raise RuntimeError("JupyterLab did not start")
 
 
-def open_and_run(browser: Any, address: str) -> Any:
-    """A page with the notebook at this address, every cell run.
+def open_and_run(browser: Any, address: str, code: str = "") -> Any:
+    """A page with the notebook at this address, run up to the cell that holds a piece of code.
+
+    Args:
+        browser: from `open_browser`.
+        address: of the notebook, from `serve`.
+        code: stands in the last cell to be run; every cell is run if it is empty.
 
     Raises:
         RuntimeError: if a cell failed.
@@ -143,7 +158,7 @@ def open_and_run(browser: Any, address: str) -> Any:
     page.wait_for_selector(".jp-NotebookPanel .jp-Cell")
     page.wait_for_function(READY)
     # Started, not awaited: `evaluate` has no timeout.
-    page.evaluate("() => { window.jupyterapp.commands.execute('notebook:run-all-cells') }")
+    page.evaluate(RUN, code)
     over = f"() => {{ const s = ({CELLS})(); return s.done || s.errors.length }}"
     page.wait_for_function(over, timeout=400_000)  # notebook 07 trains for a minute, or more
     if errors := page.evaluate(CELLS)["errors"]:

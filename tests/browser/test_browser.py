@@ -1,5 +1,6 @@
-"""Every notebook, run in a real JupyterLab; its widgets moved, their pictures watched.
+"""Every notebook in a real JupyterLab, run up to its view; the view moved, its picture watched.
 
+The cells below a view are run elsewhere: `make test` runs each notebook whole.
 Skipped where there is no Chromium, unless REQUIRE_BROWSER is set, as CI does. With
 SCREENSHOTS=folder each view is photographed after it was moved.
 """
@@ -21,7 +22,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("browser")]
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory):
-    """Opens a notebook of the series by the start of its name, run from top to bottom."""
+    """Opens a notebook of the series by the start of its name, and runs it up to some code."""
     root, home = tmp_path_factory.mktemp("series"), tmp_path_factory.mktemp("jupyter")
     shutil.copytree(NOTEBOOKS, root / "notebooks")
     pages = []
@@ -29,9 +30,9 @@ def lab(tmp_path_factory):
     try:
         with open_browser() as browser, serve(root, home) as address:
 
-            def run(start):
+            def run(start, code=""):
                 (path,) = NOTEBOOKS.glob(f"{start}*.ipynb")
-                page = open_and_run(browser, address.format(f"notebooks/{path.name}"))
+                page = open_and_run(browser, address.format(f"notebooks/{path.name}"), code)
                 pages.append(page)
                 return page
 
@@ -93,28 +94,25 @@ class View:
 
 
 def scroll_to_view(page):
-    """Scrolls to the first cell whose stored output is a view."""
+    """Scrolls to the cell that was run last, which holds the view."""
     page.evaluate(
         """() => {
           const notebook = window.jupyterapp.shell.currentWidget.content;
-          const index = notebook.widgets.findIndex(cell => cell.model.type === 'code'
-            && cell.model.outputs.toJSON().some(output => output.data
-              && 'application/vnd.jupyter.widget-view+json' in output.data));
-          notebook.activeCellIndex = index;
-          notebook.scrollToItem(index, 'center');
+          notebook.activeCellIndex = window.lastCell;
+          notebook.scrollToItem(window.lastCell, 'center');
         }"""
     )
     page.wait_for_selector(VIEW)
 
 
 def test_00_the_self_test_follows_its_slider(lab):
-    view = View(lab("00"))
+    view = View(lab("00", "SelfTest()"))
     view.moves(lambda: view.slide("move me", 3))
     view.photograph("00_self_test")
 
 
 def test_01_the_explorer_follows_every_kind_of_control(lab):
-    view = View(lab("01"))
+    view = View(lab("01", "ShapeExplorer("))
     view.moves(lambda: view.choose("cell", "GRU"))
     view.moves(lambda: view.slide("layers"))
     view.moves(lambda: view.click("input[type=checkbox]"))
@@ -122,7 +120,7 @@ def test_01_the_explorer_follows_every_kind_of_control(lab):
 
 
 def test_02_the_explorer_highlights(lab):
-    view = View(lab("02"))
+    view = View(lab("02", "ShapeExplorer("))
     view.moves(lambda: view.click("button:has-text('h_n')"))
     view.moves(lambda: view.slide("layers"))
     view.photograph("02_explorer")
@@ -133,14 +131,14 @@ def test_03_runs(lab):
 
 
 def test_04_the_point_is_played_to_its_end(lab):
-    view = View(lab("04"))
+    view = View(lab("04", "PlayPoint("))
     view.moves(lambda: view.click("button[title=up]"))
     view.moves(lambda: view.click("button:has-text('reveal')"))
     view.photograph("04_play")
 
 
 def test_05_the_stepper_moves_through_time_and_policies(lab):
-    view = View(lab("05"))
+    view = View(lab("05", "RolloutStepper("))
     view.moves(lambda: view.click("button:has(.fa-step-forward)"))
     view.moves(lambda: view.slide("t", 5))
     view.moves(lambda: view.choose("policy", "amnesiac"))
@@ -153,14 +151,14 @@ def test_05_the_stepper_moves_through_time_and_policies(lab):
 
 
 def test_06_the_buffer_is_cut_anew(lab):
-    view = View(lab("06"))
+    view = View(lab("06", "BufferView("))
     view.moves(lambda: view.slide("T (steps)"))
     view.moves(lambda: view.slide("L (BPTT)"))
     view.photograph("06_buffer")
 
 
 def test_07_the_curves_grow_while_the_cell_runs(lab):
-    view = View(lab("07"))
+    view = View(lab("07", 'LiveCurves("GRU"'))
     pictures, done = {view.source()}, f"() => ({CELLS})().done"
     view.page.evaluate("() => { window.jupyterapp.commands.execute('notebook:run-cell') }")
     view.page.wait_for_function(f"() => !({CELLS})().done")
@@ -174,7 +172,7 @@ def test_07_the_curves_grow_while_the_cell_runs(lab):
 
 
 def test_08_a_swap_at_another_time_and_another_pair(lab):
-    view = View(lab("08"))
+    view = View(lab("08", "TransplantView("))
     view.moves(lambda: view.slide("swap at k", 3))
     view.photograph("08_transplant")
     pair = view.output.locator("input[type=number]").first
@@ -184,7 +182,7 @@ def test_08_a_swap_at_another_time_and_another_pair(lab):
 
 
 def test_09_another_bug_is_drawn_and_examined(lab):
-    view = View(lab("09"))
+    view = View(lab("09", "FieldGuide("))
     view.moves(lambda: view.choose("bug", "resets · never_reset"))
     report = view.output.locator("code:has-text('reset_clears')")
     report.first.wait_for()
