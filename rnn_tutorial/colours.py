@@ -9,12 +9,14 @@ HIDDEN = "#E69F00"  # orange: hidden state h
 CELL = "#D55E00"  # vermilion: the LSTM's cell state c
 ACTION = "#009E73"  # green: actions and their distribution
 REWARD = "#CC79A7"  # purple: reward, value, and the goal that gives them
-GRADIENT = "#000000"  # black: gradients
-BOUNDARY = "#7F7F7F"  # grey, dashed: where one episode ends and the next begins
+GRADIENT = "#767676"  # the ink, drawn in full lines: gradients
+BOUNDARY = "#8A8A8A"  # grey, dashed: where one episode ends and the next begins
 PADDING = "#D9D9D9"  # light grey, hatched: entries that stand for nothing
 
-SIGNED_MAP = "PuOr_r"  # diverges around a white zero; positive is orange like the hidden state
-POSITIVE_MAP = "Greys"
+# Text and frames. Its contrast is 4.5 on white and 4.2 on JupyterLab's dark page (#111111); no
+# colour has 4.5 on both.
+INK = "#767676"
+NEGATIVE = "#7A5FC0"  # violet: the negative side of a signed map, whose positive side is orange
 
 ROLES = {
     "observation, cue": OBSERVATION,

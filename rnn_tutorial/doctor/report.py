@@ -1,11 +1,13 @@
 """What an examination found: one finding a check, and the report that lists them."""
 
+import textwrap
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from html import escape
 from typing import Any
 
 PASSED, FAILED, NOT_APPLICABLE = "passed", "failed", "not applicable"
+WIDTH = 100  # of a printed line, in characters
 MARKS = {PASSED: "✓", FAILED: "✗", NOT_APPLICABLE: "·"}
 
 
@@ -39,16 +41,16 @@ class Finding:
         return f"{notebook}#{title.replace(' ', '-')}" if title else notebook
 
     def __str__(self) -> str:
-        line = f"{MARKS[self.status]} {self.name:<23} {self.status}: {self.evidence}"
-        if self.status != FAILED:
-            return line
-        notes = [("cause", self.cause), ("cure", self.cure), ("read", self.section)]
-        return " | ".join([line, *(f"{word}: {text}" for word, text in notes if text)])
+        lines = [f"{MARKS[self.status]} {self.name:<23} {self.status}: {self.evidence}"]
+        if self.status == FAILED:
+            notes = [("cause", self.cause), ("cure", self.cure), ("read", self.section)]
+            lines += [f"    {word}: {text}" for word, text in notes if text]
+        return "\n".join(textwrap.fill(line, WIDTH, subsequent_indent=8 * " ") for line in lines)
 
 
 @dataclass(frozen=True, repr=False)
 class Report:
-    """All findings of one examination; a table in a notebook, one line a check in a terminal.
+    """All findings of one examination; a table in a notebook, wrapped lines in a terminal.
 
     Attributes:
         subject: what was examined, in a word.
@@ -105,9 +107,8 @@ class Report:
     def to_html(self, only_failed: bool = False) -> str:
         """The report as a table, of all checks or of those that failed."""
         shown = [check for check in self.checks if check.status == FAILED or not only_failed]
-        header = HEADER[: 3 if self.healthy else 5]
-        head = "".join(f"<th style='text-align:left'>{word}</th>" for word in header)
-        rows = "".join(_row(check, len(header)) for check in shown)
+        head = "".join(f"<th style='text-align:left'>{word}</th>" for word in HEADER)
+        rows = "".join(map(_rows, shown))
         return (
             f"<p><b>{escape(self.verdict)}</b></p>"
             f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
@@ -117,24 +118,24 @@ class Report:
         return self.to_html()
 
 
-HEADER = ("check", "status", "evidence", "likely cause and cure", "read")
+HEADER = ("check", "status", "evidence")
 COLOURS = {PASSED: "#009E73", FAILED: "#D55E00", NOT_APPLICABLE: "#767676"}
 
 
-def _row(check: Finding, columns: int) -> str:
-    advice = page = ""
-    if check.status == FAILED:
-        advice = f"<b>{escape(check.cause)}</b> {escape(check.cure)}"
-        page = f"<a href='{escape(check.link)}'>{escape(check.section)}</a>"
+def _rows(check: Finding) -> str:
+    """A finding's row; where the check failed, cause and cure in a second row below it."""
     status = f"{MARKS[check.status]} {check.status}"
-    cells = [
+    cells = (
         f"<code>{escape(check.name)}</code>",
         f"<span style='white-space:nowrap;color:{COLOURS[check.status]}'>{status}</span>",
         escape(check.evidence),
-        advice,
-        page,
-    ][:columns]
-    return "<tr>" + "".join(f"<td style='text-align:left'>{cell}</td>" for cell in cells) + "</tr>"
+    )
+    row = "".join(f"<td style='text-align:left;vertical-align:top'>{cell}</td>" for cell in cells)
+    if check.status != FAILED:
+        return f"<tr>{row}</tr>"
+    page = f"<a href='{escape(check.link)}'>{escape(check.section)}</a>"
+    advice = f"<b>Likely: {escape(check.cause)}</b> {escape(check.cure)} Read: {page}"
+    return f"<tr>{row}</tr><tr><td></td><td colspan='2' style='text-align:left'>{advice}</td></tr>"
 
 
 def _finite(finding: dict[str, Any]) -> dict[str, Any]:

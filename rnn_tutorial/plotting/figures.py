@@ -1,11 +1,13 @@
-"""Figures without pyplot: one house style, and pictures that carry their alt text.
+"""Figures without pyplot: one house style, and pictures that carry their words.
 
 Figures made here belong to no global state, so nothing leaks between cells, nothing is shown
-twice, and a canvas can be blitted (see :mod:`rnn_tutorial.widgets.live`).
+twice, and a canvas can be blitted (see :mod:`rnn_tutorial.widgets.live`). They paint no ground and
+read on light and dark pages (see :mod:`rnn_tutorial.plotting.themes`).
 """
 
 import base64
 from collections.abc import Sequence
+from html import escape
 from io import BytesIO
 from typing import Any
 
@@ -15,12 +17,20 @@ from IPython.display import display
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from rnn_tutorial.colours import INK
+from rnn_tutorial.plotting.themes import make_neutral
+
 HOUSE_STYLE: Any = {
-    "font.size": 10,
-    "axes.titlesize": 11,
+    "font.size": 11,
+    "axes.titlesize": 12,
     "axes.spines.top": False,
     "axes.spines.right": False,
-    "figure.facecolor": "white",
+    "axes.facecolor": "none",
+    "figure.facecolor": "none",
+    "savefig.facecolor": "none",
+    "legend.frameon": False,
+    **dict.fromkeys(("text.color", "axes.labelcolor", "axes.edgecolor", "hatch.color"), INK),
+    **dict.fromkeys(("xtick.color", "ytick.color"), INK),
     "svg.hashsalt": "rnn_tutorial",
 }
 DPI = 100
@@ -29,7 +39,7 @@ DPI = 100
 def figure(
     rows: int = 1, cols: int = 1, size: Sequence[float | int] = (9.0, 3.2), **subplots: Any
 ) -> tuple[Figure, Any]:
-    """A figure in the house style and its axes, as `plt.subplots` gives them but without pyplot.
+    """Make a figure in the house style, as `plt.subplots` does but without pyplot.
 
     Args:
         rows: rows of axes.
@@ -47,28 +57,42 @@ def figure(
 
 
 def png_bytes(fig: Figure) -> bytes:
-    """The figure as a PNG file, the same bytes each time it is drawn from the same data."""
+    """Return the figure as a PNG file, the same bytes each time it is drawn from the same data."""
     buffer = BytesIO()
     with mpl.rc_context(HOUSE_STYLE):
+        make_neutral(fig)
         fig.savefig(buffer, format="png", metadata={"Software": None})
     return buffer.getvalue()
 
 
-def pixels(fig: Figure) -> np.ndarray:
-    """The figure as an RGB array (height, width, 3) of dtype uint8."""
+def pixels(fig: Figure, ground: float = 255.0) -> np.ndarray:
+    """Return the figure on a grey page as an RGB array (height, width, 3) of dtype uint8.
+
+    Args:
+        fig: the figure.
+        ground: of the page, from 0 (black) to 255 (white).
+    """
+    make_neutral(fig)
     canvas = FigureCanvasAgg(fig)
     canvas.draw()
-    return np.asarray(canvas.buffer_rgba())[..., :3].copy()
+    rgba = np.asarray(canvas.buffer_rgba(), np.float64)
+    alpha = rgba[..., 3:] / 255.0
+    return np.rint(rgba[..., :3] * alpha + ground * (1.0 - alpha)).astype(np.uint8)
 
 
 def picture_bundle(png: bytes, alt: str) -> tuple[dict[str, Any], dict[str, Any]]:
-    """A picture as Jupyter's mime bundle: the PNG, and its alt text as plain text and metadata."""
+    """Return a picture as Jupyter's mime bundle: the PNG, and its alt text twice."""
     data = {"image/png": base64.b64encode(png).decode("ascii"), "text/plain": alt}
     return data, {"image/png": {"alt": alt}}
 
 
+def caption(alt: str) -> str:
+    """Return a picture's words as HTML that folds out, for readers who cannot see the picture."""
+    return f"<details><summary>In words</summary>{escape(alt)}</details>"
+
+
 def show(fig: Figure, alt: str) -> None:
-    """Shows a figure under the cell, with a sentence for readers who cannot see it.
+    """Show a figure under the cell, and below it, folded, what it shows in words.
 
     Args:
         fig: a figure, best from :func:`figure`.
@@ -81,3 +105,4 @@ def show(fig: Figure, alt: str) -> None:
         raise ValueError("every picture needs alt text: say in a sentence what it shows")
     data, metadata = picture_bundle(png_bytes(fig), alt)
     display(data, metadata=metadata, raw=True)
+    display({"text/html": caption(alt), "text/plain": alt}, raw=True)

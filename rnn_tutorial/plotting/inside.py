@@ -14,6 +14,7 @@ from matplotlib.lines import Line2D
 from rnn_tutorial.colours import BOUNDARY, GRADIENT, HIDDEN, OBSERVATION, REWARD
 from rnn_tutorial.envs.rendering import draw_goal, draw_path, set_plane
 from rnn_tutorial.plotting.figures import figure
+from rnn_tutorial.plotting.themes import OBSERVATION_MAP
 
 Array = np.ndarray
 STYLES = ("-", "--", ":")
@@ -132,7 +133,7 @@ def draw_visits(maps: Mapping[str, Array], goal: Array | None = None, reach: flo
         count, _, _ = np.histogram2d(places[:, 1], places[:, 0], bins=(edges, edges))
         level = np.log10(1 + 1000 * count / len(places))
         extent = (-reach, reach, -reach, reach)
-        ax.imshow(level, origin="lower", extent=extent, cmap="Blues", vmin=0, vmax=2)
+        ax.imshow(level, origin="lower", extent=extent, cmap=OBSERVATION_MAP, vmin=0, vmax=2)
         set_plane(ax, reach)
         circle = np.linspace(0, 2 * np.pi, 100)
         ax.plot(np.cos(circle), np.sin(circle), color=REWARD, lw=1, ls=":")

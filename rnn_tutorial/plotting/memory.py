@@ -8,7 +8,8 @@ from matplotlib.axes import Axes
 from matplotlib.image import AxesImage
 from numpy.typing import NDArray
 
-from rnn_tutorial.colours import ACTION, BOUNDARY, POSITIVE_MAP, SIGNED_MAP
+from rnn_tutorial.colours import ACTION, BOUNDARY
+from rnn_tutorial.plotting.themes import ACTION_MAP, SIGNED_MAP
 
 LINES = ("-", "--", ":", "-.")
 
@@ -90,7 +91,7 @@ def draw_probs(ax: Axes, probs: Any, names: Sequence[str], resets: Any = None) -
         The image, for a colour bar.
     """
     rows = _as_2d(probs, "probs", "A")
-    image = ax.imshow(rows.T, aspect="auto", cmap=POSITIVE_MAP, vmin=0, vmax=1)
+    image = ax.imshow(rows.T, aspect="auto", cmap=ACTION_MAP, vmin=0, vmax=1)
     ax.set_yticks(range(len(names)), names)
     ax.set(xlabel="time (steps)")
     mark_resets(ax, resets, len(rows))

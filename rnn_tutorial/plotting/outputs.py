@@ -9,6 +9,7 @@ from matplotlib.patches import Rectangle
 
 from rnn_tutorial.colours import BOUNDARY, GRADIENT, HIDDEN
 from rnn_tutorial.plotting.figures import figure
+from rnn_tutorial.plotting.themes import HIDDEN_MAP
 
 
 def draw_accuracy(accuracy: Mapping[str, np.ndarray], lengths: Sequence[int]) -> Figure:
@@ -87,7 +88,7 @@ def draw_last_steps(outputs: Mapping[str, Any], lengths: Sequence[int]) -> Figur
     fig, axes = figure(1, len(norms), size=(9.0, 2.9), sharey=True, squeeze=False)
     for ax, (name, norm) in zip(axes.flat, norms.items(), strict=True):
         steps = norm.shape[1]
-        image = ax.imshow(norm, cmap="Oranges", vmin=0, vmax=top, aspect="auto")
+        image = ax.imshow(norm, cmap=HIDDEN_MAP, vmin=0, vmax=top, aspect="auto")
         for n, length in enumerate(lengths):
             padding = (length - 0.5, n - 0.5), steps - length, 1
             ax.add_patch(Rectangle(*padding, fill=False, hatch="///", edgecolor=BOUNDARY, lw=0))

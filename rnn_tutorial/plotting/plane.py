@@ -5,15 +5,12 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.image import AxesImage
 from numpy.typing import NDArray
 
 from rnn_tutorial.colours import BOUNDARY, OBSERVATION, REWARD
 from rnn_tutorial.envs.rendering import draw_goal, draw_path, set_plane
-
-# Dark purple where the reward is high, white where it is low.
-REWARD_MAP = LinearSegmentedColormap.from_list("reward", ["white", REWARD, "#5B2447"])
+from rnn_tutorial.plotting.themes import REWARD_MAP
 
 LEVELS = 24  # few enough to be told apart
 

@@ -12,6 +12,7 @@ from matplotlib.ticker import MaxNLocator
 from rnn_tutorial.colours import ACTION, HIDDEN, OBSERVATION, REWARD
 from rnn_tutorial.plotting.figures import figure
 from rnn_tutorial.plotting.memory import draw_hidden
+from rnn_tutorial.plotting.themes import OBSERVATION_MAP
 
 LINES = ("-", ":", "--", "-.")
 
@@ -132,7 +133,7 @@ def draw_channels(image: Any, letters: str = "RGB") -> Figure:
     """
     channels = np.asarray(image)
     fig, axes = figure(1, 1 + len(channels), size=(9.0, 2.6))
-    shade = {"cmap": "Blues", "vmin": 0, "vmax": 1.4}
+    shade = {"cmap": OBSERVATION_MAP, "vmin": 0, "vmax": 1.4}
     axes[0].imshow(channels.max(axis=0), **shade)
     for row, column in np.argwhere(channels.any(axis=0)):
         lit = zip(letters, channels[:, row, column], strict=True)

@@ -7,8 +7,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from rnn_tutorial.colours import BOUNDARY, POSITIVE_MAP
+from rnn_tutorial.colours import BOUNDARY
 from rnn_tutorial.plotting.figures import figure
+from rnn_tutorial.plotting.themes import POSITIVE_MAP
 
 LOWEST, HIGHEST = 1e-3, 100.0
 STYLES = ("-", ":", "--", "-.", (0, (6, 1, 1, 1, 1, 1)))

@@ -44,7 +44,14 @@ class FieldGuide(LiveView):
         self.choice.layout.width = "420px"
         self.words, self.report = w.HTML(), w.HTML()
         super().__init__([self.choice, self.words], self._picture, self._describe, width=1040)
-        self.children = [self.choice, self.words, self.failure, self.image, self.report]
+        self.children = [
+            self.choice,
+            self.words,
+            self.failure,
+            self.image,
+            self.caption,
+            self.report,
+        ]
         self.choice.observe(self.refresh, "value")
 
     def _show(self) -> None:
@@ -55,11 +62,10 @@ class FieldGuide(LiveView):
             f"<p><b>{escape(bug.title)}</b> {escape(bug.story)} <i>Met in: {escape(met)}.</i></p>"
             f"{diff_html(bug.diff)}"
         )
-        if bug.name not in self._pictures:
-            self.report.value = "<p>Under examination ...</p>"
-        super()._show()
         if bug.name not in self.reports:
+            self.report.value = "<p>Under examination ...</p>"
             self.reports[bug.name] = bug.examine()
+        super()._show()
         self.report.value = self.reports[bug.name].to_html(only_failed=True)
 
     def _picture(self) -> bytes:

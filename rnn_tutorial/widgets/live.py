@@ -16,7 +16,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
 
-from rnn_tutorial.plotting.figures import picture_bundle
+from rnn_tutorial.plotting.figures import caption, picture_bundle
+from rnn_tutorial.plotting.themes import make_neutral
 
 
 class LiveFigure:
@@ -28,6 +29,7 @@ class LiveFigure:
     """
 
     def __init__(self, fig: Figure, moving: Sequence[Artist]) -> None:
+        make_neutral(fig)
         self.fig = fig
         self.moving = list(moving)
         self.canvas = FigureCanvasAgg(fig)
@@ -49,7 +51,7 @@ class LiveFigure:
             self.fig.draw_artist(artist)
         pixels = self.canvas.buffer_rgba()
         size = (pixels.shape[1], pixels.shape[0])
-        image = Image.frombytes("RGB", size, bytes(pixels), "raw", "RGBX")
+        image = Image.frombytes("RGBA", size, bytes(pixels))
         return encode_png(image, compress_level=1)
 
 
@@ -84,9 +86,9 @@ class LiveView(w.VBox):
         self._draw = draw
         self._describe = describe
         self.image = w.Image(format="png", layout=w.Layout(width=f"{width}px", max_width="100%"))
-        self.failure = w.HTML()
+        self.failure, self.caption = w.HTML(), w.HTML()
         self.failure.add_class("rnn-widget-failure")
-        super().__init__([*controls, self.failure, self.image])
+        super().__init__([*controls, self.failure, self.image, self.caption])
         self.refresh()
 
     def refresh(self, _change: object = None) -> None:
@@ -106,6 +108,7 @@ class LiveView(w.VBox):
 
     def _show(self) -> None:
         self.image.value = self._draw()
+        self.caption.value = caption(self._describe())
 
     def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         png = encode_png(Image.open(BytesIO(self.image.value)), compress_level=9)
