@@ -1,6 +1,7 @@
 """The notebooks as they are committed: executed, clean, linked, with solutions that pass."""
 
 import ast
+import itertools
 import json
 import re
 from pathlib import Path
@@ -96,6 +97,72 @@ class TestStored:
         first = read(path).cells[0].source
         assert first.startswith("# ")
         assert "?" in first
+
+
+def spine(notebook):
+    """The cells before the heading `# Deeper`, or all of them where there is none."""
+    starts = [i for i, cell in enumerate(notebook.cells) if cell.source.startswith("# Deeper")]
+    return notebook.cells[: starts[0]] if starts else notebook.cells
+
+
+def prose(cells):
+    """The markdown of some cells without what folds out."""
+    text = "\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
+    return re.sub(r"<details>.*?</details>", "", text, flags=re.DOTALL)
+
+
+@pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
+class TestForm:
+    def test_the_spine_is_read_in_twenty_minutes(self, path):
+        cells = spine(read(path))
+        assert len(cells) <= 30
+        assert len(prose(cells[1:]).split()) <= 1800
+
+    def test_the_contents_name_every_section_and_say_which_are_deeper(self, path):
+        notebook = read(path)
+        first = notebook.cells[0].source
+        assert "**On this page**" in first
+        deeper = notebook.cells[len(spine(notebook)) :]
+        assert bool(deeper) == ("**Deeper**" in first)
+        listed = {anchor for file, anchor in LINK.findall(first) if not file}
+        for cell in deeper:
+            for heading in re.findall(r"^## +(.+?)\s*$", cell.source, flags=re.MULTILINE):
+                assert "#" + re.sub(r"[`*]", "", heading).replace(" ", "-") in listed
+
+    def test_the_spine_ends_with_the_reader_s_own_task_and_a_recap(self, path):
+        headings = re.findall(r"^## +(.+?)\s*$", prose(spine(read(path))), flags=re.MULTILINE)
+        assert "What this means for your own task" in headings
+        assert headings[-1] == "Recap"
+
+    def test_a_guess_comes_before_its_answer(self, path):
+        cells = read(path).cells
+        for number, cell in enumerate(cells):
+            if cell.cell_type != "markdown" or not re.search(r"\b[Gg]uess\b", prose([cell])):
+                continue
+            following = list(
+                itertools.takewhile(lambda c: c.cell_type == "code", cells[number + 1 :])
+            )
+            shown = [answer for answer in following if answer.outputs]
+            folded = [cell for cell in shown if "hide-output" in cell.metadata.get("tags", [])]
+            assert folded or not shown, f"cell {number} asks for a guess"
+
+    def test_what_is_folded_is_folded_in_both_ways_and_is_no_widget_or_exercise(self, path):
+        for cell in code_cells(read(path)):
+            hidden = cell.metadata.get("jupyter", {}).get("outputs_hidden", False)
+            assert hidden == ("hide-output" in cell.metadata.get("tags", []))
+            if hidden:
+                assert not re.search(
+                    r"^check_|^judge|^[A-Z]\w+(View|Stepper|Explorer)\(", cell.source, re.M
+                )
+
+    def test_code_cells_and_printed_lines_are_short(self, path):
+        for cell in code_cells(read(path)):
+            assert len([line for line in cell.source.splitlines() if line.strip()]) <= 20, (
+                cell.source
+            )
+            for output in cell.outputs:
+                for line in output.get("text", "").splitlines():
+                    assert len(line) <= 100, line
 
 
 def test_each_notebook_has_two_to_four_exercises():
