@@ -8,11 +8,12 @@ module is built and run on real data, so the picture cannot disagree with PyTorc
 from collections.abc import Collection
 
 from matplotlib.axes import Axes
-from matplotlib.colors import to_rgb
+from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
-from matplotlib.patches import FancyBboxPatch, Rectangle
+from matplotlib.patches import Rectangle
 
 from rnn_tutorial.colours import BOUNDARY, CELL, HIDDEN, OBSERVATION
+from rnn_tutorial.plotting.diagrams import arrow, chip, outline
 from rnn_tutorial.plotting.figures import figure
 from rnn_tutorial.plotting.rnn_call import RNNCall, Shapes
 
@@ -24,9 +25,11 @@ HIGHLIGHTS = frozenset({"output", "h_n", "corner", "c_n"})
 WIDTH, CHIP, GAP = 9.0, 0.23, 0.34
 TOP, BOTTOM, RIGHT, ASIDE = 1.32, 0.98, 1.15, 0.85
 
+FILLED = 0.22  # light enough for the ink of the text in it, on light and dark pages
+
 
 class _Grid:
-    """Where everything lies, and the strokes that the picture is made of."""
+    """The places of rows, columns and chips, in inches."""
 
     def __init__(self, call: RNNCall, corner: bool) -> None:
         self.call = call
@@ -54,59 +57,13 @@ class _Grid:
         return top - 0.06 - CHIP / 2 - (CHIP + self.between) * self.values.index(value)
 
 
-def _tint(colour: str, strength: float) -> tuple[float, ...]:
-    return tuple(1 - strength * (1 - channel) for channel in to_rgb(colour))
-
-
-def _chip(
-    ax: Axes, x: float, y: float, text: str, colour: str, strength: float, width: float = 0.5
-) -> None:
-    ax.add_patch(
-        FancyBboxPatch(
-            (x - width / 2 + 0.05, y - CHIP / 2 + 0.05),
-            width - 0.1,
-            CHIP - 0.1,
-            boxstyle="round,pad=0.05,rounding_size=0.09",
-            facecolor=_tint(colour, strength),
-            edgecolor=colour,
-            linewidth=1.0,
-            zorder=3,
-        )
-    )
-    ax.text(x, y - 0.005, text, ha="center", va="center", fontsize=8.5, zorder=4)
-
-
-def _arrow(ax: Axes, start: tuple[float, float], end: tuple[float, float], colour: str) -> None:
-    style = {"arrowstyle": "-|>", "color": colour, "lw": 1.5, "shrinkA": 0, "shrinkB": 0}
-    ax.annotate("", end, start, arrowprops={**style, "mutation_scale": 9}, zorder=2)
-
-
-def _outline(
-    ax: Axes, left: float, bottom: float, right: float, top: float, style: tuple[str, str, float]
-) -> None:
-    colour, dashes, linewidth = style
-    ax.add_patch(
-        FancyBboxPatch(
-            (left, bottom),
-            right - left,
-            top - bottom,
-            boxstyle="round,pad=0,rounding_size=0.1",
-            fill=False,
-            edgecolor=colour,
-            linestyle=dashes,
-            linewidth=linewidth,
-            zorder=5,
-        )
-    )
-
-
 def draw_cell_grid(
     call: RNNCall, highlight: Collection[str] = (), ax: Axes | None = None
 ) -> Figure:
-    """Draws the cells that a call runs through, time by layers, and every tensor's shape.
+    """Draw the cells that a call runs through, time by layers, and every tensor's shape.
 
     `output` is outlined by a solid line (the last layer at all times), `h_n` by a dashed one (all
-    layers at the last time; for the backward direction that is time 0). A long sequence is elided
+    layers at the last time; for the backward direction that is time 0). A long sequence has a gap
     in the middle.
 
     Args:
@@ -149,13 +106,13 @@ def _row(ax: Axes, grid: _Grid, layer: int, direction: int, highlight: Collectio
         colour = HIDDEN if value == "h" else CELL
         y = grid.y(layer, direction, value)
         entry, leave = (right, left) if direction else (left, right)
-        _chip(ax, entry, y, f"{value}_0[{k}]", colour, 0.0, 0.56)
-        _chip(ax, leave, y, f"{value}_n[{k}]", colour, 0.35, 0.56)
+        chip(ax, (entry, y), f"{value}_0[{k}]", colour, strength=0.0, size=(0.56, CHIP))
+        chip(ax, (leave, y), f"{value}_n[{k}]", colour, strength=FILLED, size=(0.56, CHIP))
         stops = [left + 0.28, *(grid.x(i) for i in range(last + 1)), right - 0.28]
         for i in range(last + 2):
             gap = [0.0 if j in (0, last + 2) else 0.3 for j in (i, i + 1)]
             tail, head = (stops[i] + gap[0], y), (stops[i + 1] - gap[1], y)
-            _arrow(ax, *((head, tail) if direction else (tail, head)), colour)
+            arrow(ax, *((head, tail) if direction else (tail, head)), colour)
     for i, t in enumerate(grid.times):
         if t is None:
             ax.text(grid.x(i), bottom + grid.box / 2, "···", ha="center", va="center", fontsize=13)
@@ -165,7 +122,7 @@ def _row(ax: Axes, grid: _Grid, layer: int, direction: int, highlight: Collectio
                 (grid.x(i) - 0.3, bottom),
                 0.6,
                 grid.box,
-                facecolor="#F7F7F7",
+                facecolor=to_rgba(BOUNDARY, 0.08),
                 edgecolor=BOUNDARY,
                 linewidth=0.9,
                 zorder=2.5,
@@ -177,15 +134,16 @@ def _row(ax: Axes, grid: _Grid, layer: int, direction: int, highlight: Collectio
             if (value == "h" and at_top and "output" in highlight) or (
                 at_end and f"{value}_n" in highlight
             ):
-                strength = 0.35
+                strength = FILLED
             if value == "h" and at_top and at_end:
-                strength = 1.0 if "corner" in highlight else max(strength, 0.35)
+                strength = 1.0 if "corner" in highlight else max(strength, FILLED)
             colour = HIDDEN if value == "h" else CELL
-            _chip(ax, grid.x(i), grid.y(layer, direction, value), value, colour, strength, 0.46)
+            place = grid.x(i), grid.y(layer, direction, value)
+            chip(ax, place, value, colour, strength=strength, size=(0.46, CHIP))
 
 
 def _columns(ax: Axes, grid: _Grid, layer: int) -> None:
-    """What comes up into a layer at each time: x_t, or both directions of the layer below."""
+    """The arrows into a layer at each time: from x_t, or from the layer below."""
     call = grid.call
     every = ":, " if call.batched and call.batch_first else ""
     for i, t in enumerate(grid.times):
@@ -193,14 +151,15 @@ def _columns(ax: Axes, grid: _Grid, layer: int) -> None:
             continue
         x, low, high = grid.x(i), grid.bottom(layer), grid.bottom(layer) + grid.layer
         if call.bidirectional:  # one frame round the pair: their h are concatenated
-            _outline(ax, x - 0.37, low - 0.05, x + 0.37, high + 0.05, (BOUNDARY, "-", 0.7))
+            corners = (x - 0.37, low - 0.05), (x + 0.37, high + 0.05)
+            outline(ax, *corners, BOUNDARY, linewidth=0.7)
             low, high = low - 0.05, high + 0.05
         if layer == 0:
-            _chip(ax, x, BOTTOM - 0.02, f"x[{every}{t}]", OBSERVATION, 0.2, 0.7)
-            _arrow(ax, (x, BOTTOM + CHIP / 2 - 0.02), (x, low), OBSERVATION)
+            chip(ax, (x, BOTTOM - 0.02), f"x[{every}{t}]", OBSERVATION, size=(0.7, CHIP))
+            arrow(ax, (x, BOTTOM + CHIP / 2 - 0.02), (x, low), OBSERVATION)
         top = layer == call.num_layers - 1
         room = 0.26 if call.bidirectional else GAP
-        _arrow(ax, (x, high), (x, high + (0.24 if top else room)), HIDDEN)
+        arrow(ax, (x, high), (x, high + (0.24 if top else room)), HIDDEN)
         if top:
             text = f"output[{every}{t}]"
             ax.text(x, high + 0.26, text, ha="center", va="bottom", fontsize=8.5)
@@ -218,26 +177,26 @@ def _outlines(ax: Axes, grid: _Grid, highlight: Collection[str]) -> None:
     for direction in range(call.directions):
         x = grid.x(0 if direction else last)
         y = grid.y(layers[-1], direction, "h")
-        _outline(
+        outline(
             ax,
-            *(grid.x(0) - half - 0.03, y - CHIP / 2 - 0.03),
-            *(grid.x(last) + half + 0.03, y + CHIP / 2 + 0.03),
-            style["output"],
+            (grid.x(0) - half - 0.03, y - CHIP / 2 - 0.03),
+            (grid.x(last) + half + 0.03, y + CHIP / 2 + 0.03),
+            *style["output"],
         )
         for value in grid.values:
             ys = [grid.y(layer, direction, value) for layer in layers]
             whole = len(grid.values) == 1 and not call.bidirectional
             for low, high in [(ys[0], ys[-1])] if whole else zip(ys, ys, strict=True):
-                _outline(
+                outline(
                     ax,
-                    *(x - half - 0.09, low - CHIP / 2 - 0.07),
-                    *(x + half + 0.09, high + CHIP / 2 + 0.07),
-                    style[f"{value}_n"],
+                    (x - half - 0.09, low - CHIP / 2 - 0.07),
+                    (x + half + 0.09, high + CHIP / 2 + 0.07),
+                    *style[f"{value}_n"],
                 )
 
 
 def _captions(ax: Axes, grid: _Grid, highlight: Collection[str]) -> None:
-    """The call, the shapes of what comes back above the grid, of what goes in below."""
+    """The call and the shapes: of the results above the grid, of the inputs below it."""
     call, axes = grid.call, grid.call.axes()
     title, top = grid.height - 0.12, grid.height - 0.42
     ax.text(0, title, str(call), va="center", fontsize=10, family="monospace")
@@ -256,7 +215,8 @@ def _captions(ax: Axes, grid: _Grid, highlight: Collection[str]) -> None:
             dashes, heavy = "-" if name == "output" else "--", 3.2 if name in highlight else 1.6
             ax.plot([x, x + 0.3], [y, y], linestyle=dashes, color=colour, linewidth=heavy)
         else:
-            _chip(ax, x + 0.16, y, "", colour, 0.2 if name == "input" else 0.0, 0.3)
+            strength = 0.2 if name == "input" else 0.0
+            chip(ax, (x + 0.16, y), "", colour, strength=strength, size=(0.3, CHIP))
         weight = "bold" if name in highlight else "normal"
         ax.text(x + 0.38, y, f"{name} {axes[name]}", va="center", fontsize=9, weight=weight)
         ax.text(x + 0.38, y - 0.21, f"= {shapes[name]}", va="center", fontsize=9, weight=weight)

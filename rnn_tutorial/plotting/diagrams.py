@@ -9,6 +9,7 @@ from matplotlib.patches import FancyBboxPatch
 
 from rnn_tutorial.colours import INK
 
+DARK = "#1a1a1a"  # of a text on a full colour
 Point = tuple[float, float]
 
 
@@ -45,7 +46,8 @@ def chip(
         zorder=3,
     )
     ax.add_patch(frame)
-    ax.text(x, y - 0.005, text, ha="center", va="center", fontsize=fontsize, zorder=4)
+    ink = DARK if strength > 0.6 else INK
+    ax.text(x, y - 0.005, text, ha="center", va="center", fontsize=fontsize, color=ink, zorder=4)
 
 
 def box(ax: Axes, middle: Point, text: str, size: Point = (0.6, 0.34)) -> None:

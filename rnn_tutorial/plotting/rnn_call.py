@@ -1,4 +1,4 @@
-"""One call of nn.RNN, nn.GRU or nn.LSTM: its settings, and the shapes that it really gives."""
+"""One call of nn.RNN, nn.GRU or nn.LSTM: its settings, and the shapes that come back."""
 
 import warnings
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from rnn_tutorial.recurrent import CELLS
 
 
 class Shapes(NamedTuple):
-    """The shapes of all tensors of one call; the cell states are None but for an LSTM."""
+    """The shapes of all tensors of one call; the cell states are None except for an LSTM."""
 
     input: tuple[int, ...]
     h_0: tuple[int, ...]
@@ -38,7 +38,7 @@ class RNNCall:
         proj_size: features that an LSTM's hidden state is projected to; 0 for no projection.
 
     Raises:
-        ValueError: for settings that PyTorch has no module for, saying which.
+        ValueError: for settings that PyTorch does not offer; the message names them.
     """
 
     cell: str = "gru"
@@ -80,7 +80,7 @@ class RNNCall:
         return f"nn.{CELLS[self.cell].__name__}({self.input_size}, {self.hidden_size}{extra})"
 
     def module(self) -> nn.RNNBase:
-        """The real module with these settings, its weights freshly drawn."""
+        """The real module with these settings and new random weights."""
         return CELLS[self.cell](
             self.input_size,
             self.hidden_size,
@@ -98,7 +98,7 @@ class RNNCall:
         return torch.randn(sizes, generator=torch.Generator().manual_seed(0))
 
     def run(self) -> Shapes:
-        """Builds the module and calls it twice: without a state, then with the one it returned.
+        """Build the module and call it twice: without a state, then with the state it returned.
 
         The second call proves that h_0 and c_0 have the shapes of h_n and c_n.
 
@@ -106,7 +106,7 @@ class RNNCall:
             The shapes of the tensors of the second call.
         """
         with torch.random.fork_rng(devices=[]), torch.no_grad(), warnings.catch_warnings():
-            # oneDNN has no LSTM with projections; PyTorch says once that it takes its own.
+            # oneDNN has no LSTM with projections; PyTorch warns once that it uses its own.
             warnings.filterwarnings("ignore", "LSTM with projections is not supported with oneDNN")
             module = self.module()
             x = self.data()
@@ -119,7 +119,7 @@ class RNNCall:
         return Shapes._make(None if tensor is None else tuple(tensor.shape) for tensor in tensors)
 
     def axes(self) -> dict[str, str]:
-        """The axis names of each tensor, in PyTorch's words; H_out is proj_size if there is one."""
+        """The axis names of each tensor, in PyTorch's words; H_out is proj_size if that is set."""
         batch = ["N"] if self.batched else []
         time = [*batch, "L"] if self.batch_first else ["L", *batch]
         state = ["D*num_layers", *batch]
