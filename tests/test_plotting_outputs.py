@@ -1,5 +1,7 @@
 """The pictures of `output` and `h_n` show what they are given."""
 
+import itertools
+
 import numpy as np
 from matplotlib.colors import to_rgba
 
@@ -14,14 +16,11 @@ from rnn_tutorial.plotting.outputs import (
 )
 
 
-def test_influence_leaves_out_exact_zeros_and_draws_the_cut():
+def test_influence_leaves_out_exact_zeros():
     norms = {"all": np.array([1.0, 2.0, 3.0]), "last": np.array([0.0, 0.0, 3.0])}
-    everything, last = draw_influence(norms, log=True).axes
+    everything, last = draw_influence(norms).axes
     assert everything.lines[0].get_xdata().tolist() == [0, 1, 2]
     assert last.lines[0].get_xdata().tolist() == [2]
-    bars = draw_influence(norms, cut=2).axes[1]
-    assert len(bars.patches) == 1
-    assert bars.lines[0].get_xdata()[0] == 1.5
 
 
 def test_last_steps_frames_each_sequence_and_hatches_its_padding():
@@ -41,9 +40,10 @@ def test_agreement_says_equal_and_right_apart():
         "differ",
         "differ,\nh_n wrong",
     ]
-    white, orange = (1, 1, 1, 1), to_rgba(HIDDEN, 0.4)
-    assert [p.get_facecolor() for p in ax.patches] == [orange, orange, white, white]
-    assert [bool(p.get_hatch()) for p in ax.patches] == [False, True, False, True]
+    entries = [p for p in ax.patches if not p.get_hatch()]
+    clear, orange = to_rgba(HIDDEN, 0.0), to_rgba(HIDDEN, 0.18)
+    assert [p.get_facecolor() for p in entries] == [orange, orange, clear, clear]
+    assert [p.get_xy() for p in ax.patches if p.get_hatch()] == [(1.8, 0), (1.8, 1)]
 
 
 def test_curves_are_drawn_for_every_seed_and_every_choice():
@@ -54,3 +54,20 @@ def test_curves_are_drawn_for_every_seed_and_every_choice():
     assert fig.axes[0].lines[1].get_xdata().tolist() == [7, 8, 9]
     assert {line.get_color() for line in fig.axes[0].lines} == {HIDDEN}
     assert png_bytes(fig) == png_bytes(fig)
+
+
+def test_each_error_has_its_name_at_its_first_point_and_none_overlap():
+    errors = {
+        "all": [0.0, 0.0],
+        "one layer": [0.024, 0.03],
+        "h only": [0.142, 0.1],
+        "-": [0.168, 0],
+    }
+    fig = draw_errors(errors, start=12)
+    fig.canvas.draw()
+    names = fig.axes[0].texts
+    assert {text.get_text(): text.get_position()[1] for text in names} == {
+        name: error[0] for name, error in errors.items()
+    }
+    boxes = [text.get_window_extent() for text in names]
+    assert not any(a.overlaps(b) for a, b in itertools.combinations(boxes, 2))

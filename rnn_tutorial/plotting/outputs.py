@@ -1,23 +1,27 @@
-"""Pictures of `output` and `h_n`: what they have seen, where they end, when they agree."""
+"""Pictures of `output` and `h_n`: what they have seen, where they end, when they are equal."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from rnn_tutorial.colours import BOUNDARY, GRADIENT, HIDDEN
+from rnn_tutorial.colours import BOUNDARY, GRADIENT, HIDDEN, INK
 from rnn_tutorial.plotting.figures import figure
 from rnn_tutorial.plotting.themes import HIDDEN_MAP
 
 
 def draw_accuracy(accuracy: Mapping[str, np.ndarray], lengths: Sequence[int]) -> Figure:
-    """How often a binary answer is right, by the sequence's length: one panel per model.
+    """Draw the share of right answers against the sequence's length, one panel per model.
 
     Args:
-        accuracy: name of the model -> accuracy per seed and length (S, K).
-        lengths: the K lengths.
+        accuracy: name of the model -> share of right answers per seed and length (S, K).
+        lengths: the K lengths, in steps.
+
+    Returns:
+        The figure; chance is drawn at 0.5.
     """
     fig, axes = figure(1, len(accuracy), size=(9.0, 3.0), sharey=True, squeeze=False)
     for ax, (name, seeds) in zip(axes.flat, accuracy.items(), strict=True):
@@ -27,49 +31,48 @@ def draw_accuracy(accuracy: Mapping[str, np.ndarray], lengths: Sequence[int]) ->
         ax.plot(lengths, np.median(seeds, axis=0), color=HIDDEN, lw=3, alpha=0.8)
         ax.set(title=name, xlabel="length of the sequence (steps)", ylim=(0.35, 1.05))
     axes[0, 0].set_ylabel("share of right answers")
-    axes[0, 0].text(lengths[0], 0.93, f"thin: {len(seeds)} seeds, bold: median", fontsize=9)
+    axes[0, 0].text(lengths[0], 0.9, f"thin: {len(seeds)} seeds\nbold: median", fontsize=9)
     return fig
 
 
 def draw_errors(errors: Mapping[str, Any], start: int) -> Figure:
-    """How far outputs are off after carrying on at step `start` from different states.
+    """Draw the error of the outputs after a run continues at step `start` from different states.
 
     Args:
         errors: name of what was kept -> mean absolute error at each step from `start` on (T,).
         start: the first step of the second run.
+
+    Returns:
+        The figure; each curve has its name at its first point.
     """
     fig, ax = figure(size=(9.0, 3.0))
     for (name, error), line in zip(errors.items(), ("-", "--", ":", "-."), strict=False):
-        ax.plot(np.arange(len(error)) + start, error, line, color=HIDDEN, lw=2.2, label=name)
-    ax.set(xlim=(start, start + len(error) - 1), xlabel="time step", ylabel="mean |error|")
-    ax.legend(
-        title="kept at the stop", alignment="left", frameon=False, fontsize=9, handlelength=3.5
-    )
+        steps = np.arange(len(error)) + start
+        ax.plot(steps, error, line, color=HIDDEN, lw=2.2)
+        ax.text(start - 0.15, error[0], name, ha="right", va="center", fontsize=10)
+    ax.set(xlim=(start - 0.25 * len(error), steps[-1]), xlabel="time step", xticks=steps)
+    ax.set(ylabel="mean |error| of output", title="kept when the first run stopped:")
+    ax.title.set(ha="left", x=0.01, fontsize=10)
     return fig
 
 
-def draw_influence(
-    norms: Mapping[str, np.ndarray], log: bool = False, cut: int | None = None
-) -> Figure:
-    """How strongly each observation acts on a state: one panel per state, two in a row.
+def draw_influence(norms: Mapping[str, np.ndarray]) -> Figure:
+    """Draw how strongly each observation acts on a state: one panel per state, two in a row.
+
+    The axis is logarithmic. Norms of exactly zero are left out: they have no influence at all.
 
     Args:
         norms: name of the state -> gradient norm with respect to each observation (T,).
-        log: a logarithmic axis; norms of exactly zero are then left out.
-        cut: the first step after a border, drawn as a dashed line before it.
+
+    Returns:
+        The figure.
     """
     rows = (len(norms) + 1) // 2
     fig, axes = figure(rows, 2, size=(9.0, 1 + 1.6 * rows), sharex=True, sharey=True, squeeze=False)
     for ax, (name, norm) in zip(axes.flat, norms.items(), strict=False):
         some = np.flatnonzero(norm > 0)
-        if log:
-            ax.plot(some, norm[some], "o-", color=GRADIENT, markersize=4)
-            ax.set_yscale("log")
-        else:
-            ax.bar(some, norm[some], color=GRADIENT, width=0.6)
-        if cut is not None:
-            ax.axvline(cut - 0.5, color=BOUNDARY, linestyle="--")
-        ax.set(title=name, xlim=(-0.7, len(norm) - 0.3), xticks=range(len(norm)))
+        ax.plot(some, norm[some], "o-", color=GRADIENT, markersize=4)
+        ax.set(title=name, xlim=(-0.7, len(norm) - 0.3), xticks=range(len(norm)), yscale="log")
     for ax in axes[-1]:
         ax.set_xlabel("time of the observation (step)")
     fig.supylabel("gradient norm", fontsize=10)
@@ -77,11 +80,16 @@ def draw_influence(
 
 
 def draw_last_steps(outputs: Mapping[str, Any], lengths: Sequence[int]) -> Figure:
-    """The norm of each output of a padded batch; padding is hatched, each last real step framed.
+    """Draw the norm of each output of a padded batch, one panel per run.
+
+    Padding is hatched, and the last real step of each sequence is framed.
 
     Args:
         outputs: name of the run -> its outputs (T, N, H).
         lengths: the number of real steps of each of the N sequences.
+
+    Returns:
+        The figure; all panels share one scale.
     """
     norms = {name: np.linalg.norm(np.asarray(o), axis=-1).T for name, o in outputs.items()}
     top = max(norm.max() for norm in norms.values())
@@ -92,9 +100,8 @@ def draw_last_steps(outputs: Mapping[str, Any], lengths: Sequence[int]) -> Figur
         for n, length in enumerate(lengths):
             padding = (length - 0.5, n - 0.5), steps - length, 1
             ax.add_patch(Rectangle(*padding, fill=False, hatch="///", edgecolor=BOUNDARY, lw=0))
-            ax.add_patch(
-                Rectangle((length - 1.5, n - 0.5), 1, 1, fill=False, lw=2.5, clip_on=False)
-            )
+            last = (length - 1.5, n - 0.5), 1, 1
+            ax.add_patch(Rectangle(*last, fill=False, edgecolor=INK, lw=3, clip_on=False))
         ax.set(title=name, xlabel="time step", xticks=range(steps), yticks=range(len(lengths)))
     axes[0, 0].set_ylabel("sequence")
     fig.colorbar(image, ax=axes, label="norm of the state")
@@ -104,25 +111,28 @@ def draw_last_steps(outputs: Mapping[str, Any], lengths: Sequence[int]) -> Figur
 def draw_agreement(
     table: Mapping[str, Sequence[tuple[bool, bool]]], columns: Sequence[str]
 ) -> Figure:
-    """A table of yes and no: is `output[-1]` equal to `h_n[-1]`, and is `h_n` right?
+    """Draw a table of yes and no: is `output[-1]` equal to `h_n[-1]`, and is `h_n` right?
 
-    Filled where the two are equal, as their corner in the grid of cells is; hatched where padding
-    went through the layer and `h_n` is wrong.
+    An entry is filled where the two are equal, as their corner in the grid of cells is. A hatched
+    strip marks the entries where padding went through the layer and `h_n` is wrong.
 
     Args:
         table: name of the row -> for each column (equal, h_n right).
         columns: the columns' names.
+
+    Returns:
+        The figure.
     """
     fig, ax = figure(size=(9.0, 0.8 + 0.4 * len(table)))
     for i, row in enumerate(table.values()):
         for j, (equal, right) in enumerate(row):
-            colour, hatch = (HIDDEN, 0.4) if equal else "white", None if right else "////"
-            ax.add_patch(
-                Rectangle((j, i), 1, 1, facecolor=colour, edgecolor=BOUNDARY, lw=0.8, hatch=hatch)
-            )
+            fill = to_rgba(HIDDEN, 0.18 if equal else 0.0)
+            ax.add_patch(Rectangle((j, i), 1, 1, facecolor=fill, edgecolor=BOUNDARY, lw=0.8))
             words = ("equal" if equal else "differ") + ("" if right else ",\nh_n wrong")
-            box = {"facecolor": "white", "edgecolor": "none", "pad": 1.5} if hatch else None
-            ax.text(j + 0.5, i + 0.5, words, ha="center", va="center", fontsize=8, bbox=box)
+            if not right:
+                strip = Rectangle((j + 0.8, i), 0.2, 1, fill=False, hatch="/////", lw=0)
+                ax.add_patch(strip)
+            ax.text(j + (0.5 if right else 0.4), i + 0.5, words, ha="center", va="center", size=8.5)
     ax.set(xlim=(0, len(columns)), xticks=np.arange(len(columns)) + 0.5, xticklabels=columns)
     ax.set(ylim=(len(table), 0), yticks=np.arange(len(table)) + 0.5, yticklabels=list(table))
     ax.tick_params(length=0)

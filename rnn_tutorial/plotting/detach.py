@@ -1,0 +1,87 @@
+"""The picture of `detach`: forwards the state crosses the border, backwards no gradient does.
+
+The gradient's arrows are drawn from measured gradients: one points to a step only where the
+gradient there is not exactly zero.
+"""
+
+from collections.abc import Mapping
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+
+from rnn_tutorial.colours import BOUNDARY, GRADIENT, HIDDEN, INK
+from rnn_tutorial.plotting.diagrams import arrow, chip
+from rnn_tutorial.plotting.figures import figure
+
+# Inches: the figure's width and foot; one row; where the steps begin and end; in a row, the height
+# of each lane; the longest bar.
+WIDTH, FOOT, ROW = 9.0, 0.62, 1.95
+LEFT, RIGHT, ANSWER = 1.2, 7.95, 8.62
+STATE, GRADIENTS, BARS = 1.3, 0.92, 0.0
+BAR = 0.5
+
+
+def draw_detach(reach: Mapping[str, Any], cut: int) -> Figure:
+    """Draw, for each run, the state's way forwards and the gradient's way back.
+
+    Below the arrows stand bars, one for each observation: the norm of the answer's gradient with
+    respect to it.
+
+    Args:
+        reach: name of the run -> the norms (T,).
+        cut: the first step after the border. In a run where no gradient reaches an earlier step,
+            the border is drawn, and the gradient's arrow ends there.
+
+    Returns:
+        The figure.
+
+    Raises:
+        ValueError: if there is no step before the cut, or none after it.
+    """
+    norms = {name: np.asarray(norm, dtype=float) for name, norm in reach.items()}
+    if any(not 0 < cut < len(norm) for norm in norms.values()):
+        raise ValueError(f"cut must lie inside the sequence, got {cut}")
+    height = FOOT + ROW * len(norms)
+    fig, ax = figure(size=(WIDTH, height))
+    fig.set_layout_engine("none")
+    ax.set_position((0, 0, 1, 1))
+    ax.set(xlim=(0, WIDTH), ylim=(0, height))
+    ax.set_axis_off()
+    top = max(norm.max() for norm in norms.values())
+    for row, (name, norm) in enumerate(norms.items()):
+        _run(ax, height - ROW * (row + 1), name, norm, top, cut)
+    ax.text((LEFT + RIGHT) / 2, 0.1, "time of the observation (step)", ha="center", fontsize=10)
+    for t, x in enumerate(np.linspace(LEFT, RIGHT, len(norm))):
+        ax.text(x, 0.36, f"{t}", ha="center", fontsize=10)
+    return fig
+
+
+def _run(ax: Axes, foot: float, name: str, norm: np.ndarray, top: float, cut: int) -> None:
+    """One row: the chain of states, the gradient's arrows under it, and their sizes as bars."""
+    xs = np.linspace(LEFT, RIGHT, len(norm))
+    state, gradients, bars = (foot + y for y in (STATE, GRADIENTS, BARS))
+    ax.text(0.1, state + 0.3, name, fontsize=12)
+    lanes = ("state", state, HIDDEN), ("gradient", gradients, INK), ("its norm", bars + 0.08, INK)
+    for text, y, colour in lanes:
+        ax.text(0.1, y, text, va="center", fontsize=9, color=colour)
+    for x in xs:
+        chip(ax, (x, state), "h", HIDDEN, size=(0.3, 0.26))
+    chip(ax, (ANSWER, state), "answer", INK, strength=0.0, size=(0.6, 0.26))
+    for tail, head in pairwise([*xs, ANSWER - 0.15]):
+        arrow(ax, (tail + 0.15, state), (head - 0.15, state), HIDDEN)
+    for t, x in enumerate(xs):
+        if norm[t] > 0:
+            arrow(ax, ([*xs, ANSWER][t + 1] - 0.04, gradients), (x + 0.04, gradients), GRADIENT)
+        length = BAR * norm[t] / top
+        ax.add_patch(Rectangle((x - 0.14, bars), 0.28, length, color=GRADIENT, lw=0))
+        ax.text(x, bars + length + 0.05, f"{norm[t]:.2f}" if norm[t] else "0", ha="center", size=9)
+    if not norm[:cut].any():
+        border = (xs[cut - 1] + xs[cut]) / 2
+        ax.plot([border, border], [bars, state + 0.28], color=BOUNDARY, linestyle="--", lw=1)
+        ax.plot([xs[cut] - 0.04, border], [gradients] * 2, color=GRADIENT, lw=1.5)
+        ax.plot([border] * 2, [gradients - 0.12, gradients + 0.12], color=GRADIENT, lw=4)
+        ax.text(border, state + 0.34, "h_n.detach()", ha="center", fontsize=10, family="monospace")
