@@ -4,7 +4,13 @@ import numpy as np
 import pytest
 
 from rnn_tutorial.plotting import buffer as pictures
-from rnn_tutorial.plotting.buffer import draw_layout, draw_rollout, draw_sequences, lay_out
+from rnn_tutorial.plotting.buffer import (
+    draw_advantages,
+    draw_layout,
+    draw_rollout,
+    draw_sequences,
+    lay_out,
+)
 from rnn_tutorial.plotting.figures import figure, png_bytes
 from rnn_tutorial.widgets.buffer_view import SLIDERS, BufferView, example_layout
 
@@ -52,6 +58,29 @@ def test_many_sequences_still_fit_the_page():
     fig = draw_layout(layout)
     assert fig.get_figheight() < 8
     assert len(fig.axes[1].get_yticks()) <= pictures.MOST_LABELS
+
+
+def test_the_key_fills_the_room_beside_the_sequences_or_stands_at_the_top():
+    beside, above = draw_layout(small_layout(2)), draw_layout(small_layout(6))
+    assert not beside.legends
+    assert not above.axes[1].get_legend()
+    for fig, key in ((beside, beside.axes[1].get_legend()), (above, above.legends[0])):
+        png_bytes(fig)
+        assert len(key.get_texts()) == 6
+        box, (width, height) = key.get_window_extent(), fig.canvas.get_width_height()
+        assert box.x0 >= 0
+        assert box.x1 <= width
+        assert box.y1 <= height
+    place = beside.axes[1].get_legend().get_window_extent()
+    assert place.x0 > beside.axes[1].transData.transform((2 - 0.5, 0))[0]
+
+
+def test_advantages_have_a_panel_each_and_a_dashed_line_after_each_cut():
+    fig = draw_advantages({"a": np.zeros(6), "b": -np.ones(6)}, [0, 0, 1, 0, 0, 1])
+    assert [ax.get_title() for ax in fig.axes] == ["a", "b"]
+    curve, *ends = fig.axes[1].lines
+    assert list(curve.get_ydata()) == [-1] * 6
+    assert [line.get_xdata()[0] for line in ends] == [2.5, 5.5]
 
 
 @pytest.mark.parametrize(

@@ -32,6 +32,22 @@ def test_each_agent_has_a_panel_with_every_seed_and_the_median_of_them():
     assert "last median -8.0" in fig.axes[0].get_title()
 
 
+def test_the_oracle_s_line_has_its_name_once_at_its_end():
+    table = pd.DataFrame(
+        [("L", "30", -5.0), ("N", "64", -5.0)], columns=["study", "choice", "score"]
+    )
+    studies = draw_studies(table.assign(seed=0), {"L": "length", "N": "envs"}, oracle=-3.8)
+    for fig in (draw_learning_curves(curves(), oracle=-3.8), studies):
+        names = [(ax, t) for ax in fig.axes for t in ax.texts if t.get_text() == "oracle"]
+        ((ax, name),) = names
+        png_bytes(fig)
+        assert ax is fig.axes[-1]
+        box, frame = name.get_window_extent(), ax.get_window_extent()
+        assert frame.x1 <= box.x0 < frame.x1 + 15
+        assert box.x1 <= fig.canvas.get_width_height()[0]
+        assert box.y0 < ax.transData.transform((0, -3.8))[1] < box.y1
+
+
 def test_outcomes_are_a_dot_for_each_seed_and_a_bar_at_the_median():
     _, ax = figure()
     draw_outcomes(ax, {"10": [1.0, 2.0, 9.0], "20": [4.0, 5.0]})

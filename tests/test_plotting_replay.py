@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from rnn_tutorial.plotting.figures import figure, png_bytes
-from rnn_tutorial.plotting.replay import draw_errors, draw_horizons, draw_log_ratios
+from rnn_tutorial.plotting.replay import PARTS, draw_errors, draw_horizons, draw_log_ratios
 
 
 def test_log_ratios_are_levels_of_ten_with_envs_as_rows():
@@ -13,10 +13,19 @@ def test_log_ratios_are_levels_of_ten_with_envs_as_rows():
     reset[1, 1] = True
     fig = draw_log_ratios({"a": log_ratio, "b": log_ratio * 0}, reset)
     top, bottom = fig.axes[:2]
-    assert np.allclose(top.images[0].get_array(), [[-3, 2, -3], [-1, 0, -3]])
-    assert np.allclose(bottom.images[0].get_array(), -3)
+    middles = slice(PARTS // 2, None, PARTS)
+    assert np.allclose(top.images[0].get_array()[:, middles], [[-3, 2, -3], [-1, 0, -3]])
+    assert np.allclose(bottom.images[0].get_array()[:, middles], -3)
     assert [line.get_xdata()[0] for line in top.lines if line.get_linestyle() == "--"] == [0.5]
     assert png_bytes(fig)[:4] == b"\x89PNG"
+
+
+def test_nothing_is_painted_under_the_dashes_of_a_reset():
+    reset = np.zeros((3, 2), bool)
+    reset[0, 0] = reset[1, 1] = True
+    level = draw_log_ratios({"a": np.ones((3, 2))}, reset).axes[0].images[0].get_array()
+    gaps = np.argwhere(np.ma.getmaskarray(np.ma.masked_invalid(level))).tolist()
+    assert gaps == [[0, 0], [1, PARTS - 1], [1, PARTS]]
 
 
 def test_one_panel_is_enough():

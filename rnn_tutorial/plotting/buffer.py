@@ -1,13 +1,16 @@
 """Pictures of a rollout buffer: its grid of steps, and the sequences that it is cut into."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
@@ -16,16 +19,21 @@ from rnn_tutorial.colours import BOUNDARY, HIDDEN, OBSERVATION, PADDING, REWARD
 from rnn_tutorial.plotting.figures import figure
 from rnn_tutorial.recurrent import clear_state
 
-TINTS = (0.12, 0.38)  # of neighbouring sequences
+TINTS = (0.1, 0.27)  # of neighbouring sequences
 MOST_LABELS = 24
-SIGNS = "●○┆▷×▨"
-WORDS = ("stored state", "zeros", "reset", "truncated", "terminated", "padding")
-COLOURS = (HIDDEN, HIDDEN, BOUNDARY, REWARD, REWARD, BOUNDARY)
+ROOM_FOR_KEY = 0.7  # of T, up to which L leaves room beside the sequences
+SIGNS: dict[str, dict[str, Any]] = {
+    "starts from a stored state": {"marker": "o", "mfc": HIDDEN, "mec": HIDDEN, "ms": 5.5},
+    "starts from zeros": {"marker": "o", "mfc": "none", "mec": HIDDEN, "mew": 1.4, "ms": 5.5},
+    "reset before this step": {"ls": "--", "color": BOUNDARY, "lw": 1.6},
+    "truncated in this step": {"marker": ">", "mfc": "none", "mec": REWARD, "mew": 1.6, "ms": 5},
+    "terminated in this step": {"marker": "x", "mec": REWARD, "mew": 1.6, "ms": 5},
+}
 
 
 @dataclass(frozen=True)
 class Layout:
-    """Which step of a rollout stands where, as the real buffer cuts it.
+    """The place of each step of a rollout in the sequences that the real buffer cuts.
 
     Attributes:
         reset, terminated, truncated: (T, N) bool.
@@ -44,7 +52,7 @@ class Layout:
 
 
 def lay_out(reset: Any, terminated: Any, truncated: Any, bptt_length: int | None = None) -> Layout:
-    """Fills a `RolloutBuffer` with the numbers of its steps, and sees where they come out.
+    """Fill a `RolloutBuffer` with the numbers of its steps, and return where they come out.
 
     Args:
         reset, terminated, truncated: (T, N) bool, of the rollout to be shown.
@@ -74,7 +82,7 @@ def lay_out(reset: Any, terminated: Any, truncated: Any, bptt_length: int | None
 
 
 def draw_rollout(ax: Axes, layout: Layout) -> None:
-    """The grid of steps, an env a row: sequences tinted and numbered, with what they start from."""
+    """Draw the grid of steps, one env per row, with its numbered sequences and their starts."""
     length, n = layout.reset.shape
     for b in range(layout.valid.shape[1]):
         steps = layout.time[layout.valid[:, b], b]
@@ -88,7 +96,7 @@ def draw_rollout(ax: Axes, layout: Layout) -> None:
 
 
 def draw_sequences(ax: Axes, layout: Layout, width: int | None = None) -> None:
-    """The sequences one below the other, with the time of each step; padding hatched.
+    """Draw the sequences one below the other, with the time of each step; padding is hatched.
 
     Args:
         ax, layout: where to draw what.
@@ -101,47 +109,78 @@ def draw_sequences(ax: Axes, layout: Layout, width: int | None = None) -> None:
         _cells(ax, 0, b, steps, layout, b)
         _start(ax, 0, b, bool(layout.stored[b]), 5.5 if every == 1 else 2.5)
         corner, rest = (steps - 0.5, b - 0.4), length - steps
-        ax.add_patch(Rectangle(corner, rest, 0.8, fc="white", ec=PADDING, hatch="////", lw=0))
+        ax.add_patch(Rectangle(corner, rest, 0.8, fc="none", ec=PADDING, hatch="////", lw=0))
         for place in range(steps if every == 1 else 0):
             number = str(layout.time[place, b])
             ax.text(place + 0.03, b, number, ha="center", va="center", fontsize=8)
     places = [(i, b) for b in range(count) for i in range(length) if layout.valid[i, b]]
     _ends(ax, layout, [(i, b, layout.time[i, b], layout.env[i, b]) for i, b in places])
     ax.set(xlim=(-0.8, (width or length) - 0.4), ylim=(count - 0.4, -0.6), ylabel="sequence")
-    ax.set_xlabel("step within the sequence" + "; in the cells the times t" * (every == 1))
+    words = "step within the sequence" + "; in the cells the times t" * (every == 1)
+    ax.set_xlabel(words, x=0.0, ha="left")
+    ax.spines["bottom"].set_bounds(-0.5, length - 0.5)
     ax.set_yticks(range(0, count, every), [f"#{b}" for b in range(0, count, every)], fontsize=8)
     ax.set_xticks(range(0, length, 1 + length // MOST_LABELS))
 
 
 def draw_layout(layout: Layout) -> Figure:
-    """The grid of a rollout above the sequences that it becomes, at one scale."""
+    """Draw the grid of a rollout above the sequences that it becomes, at one scale.
+
+    The key stands beside the sequences where they leave room for it, else at the top.
+    """
     length, n = layout.reset.shape
-    count = layout.valid.shape[1]
+    bptt, count = layout.valid.shape
     rows = min(max(count, 4), MOST_LABELS)
     heights = (0.35 * n + 0.3, (0.26 if rows <= 12 else 0.18) * rows + 0.3)
     fig, axes = figure(2, 1, size=(9.0, sum(heights) + 1.1), height_ratios=heights)
     draw_rollout(axes[0], layout)
     draw_sequences(axes[1], layout, length)
-    axes[0].set_title(" ", fontsize=9)
-    for i, (sign, colour, words) in enumerate(zip(SIGNS, COLOURS, WORDS, strict=True)):
-        for text, place, c in ((sign, 0.15 * i, colour), (words, 0.15 * i + 0.02, "black")):
-            axes[0].text(place, 1.04, text, color=c, fontsize=9, transform=axes[0].transAxes)
+    key: list[Artist] = [
+        Line2D([], [], **{"ls": "none", **sign, "label": words}) for words, sign in SIGNS.items()
+    ]
+    key.append(Rectangle((0, 0), 1, 1, fc="none", ec=PADDING, hatch="////", lw=0, label="padding"))
+    if bptt <= ROOM_FOR_KEY * length:
+        place: dict[str, Any] = {
+            "loc": "center left",
+            "bbox_to_anchor": ((bptt + 0.8) / length, 0.5),
+        }
+        axes[1].legend(handles=key, fontsize=11, labelspacing=0.8, frameon=False, **place)
+    else:
+        fig.legend(handles=key, loc="outside upper center", ncols=3, fontsize=9, frameon=False)
+    return fig
+
+
+def draw_advantages(curves: Mapping[str, Any], truncated: Any) -> Figure:
+    """Draw the advantages of one env over time, a panel for each title.
+
+    Args:
+        curves: title -> (T,).
+        truncated: (T,) bool, the steps that an episode was cut off in, as dashed lines after them.
+    """
+    fig, panels = figure(1, len(curves), size=(9.0, 2.9), sharey=True, squeeze=False)
+    for ax, (title, curve) in zip(panels[0], curves.items(), strict=True):
+        ax.plot(np.asarray(curve), ".-", color=REWARD)
+        for t in np.flatnonzero(np.asarray(truncated)):
+            ax.axvline(t + 0.5, color=BOUNDARY, ls="--")
+            ax.text(t + 0.3, 1.0, "cut off", fontsize=10, ha="right", va="bottom")
+        ax.set(title=title, xlabel="time t (steps)", ylim=(-10, 3), xticks=range(0, len(curve), 3))
+    panels[0, 0].set_ylabel("advantage")
     return fig
 
 
 def _cells(ax: Axes, x: int, y: int, steps: int, layout: Layout, b: int) -> None:
     face = to_rgba(OBSERVATION, TINTS[(b // layout.reset.shape[1] + int(layout.env[0, b])) % 2])
     for i in range(steps):
-        ax.add_patch(Rectangle((x + i - 0.5, y - 0.4), 1, 0.8, fc=face, ec="white", lw=0.8))
+        ax.add_patch(Rectangle((x + i - 0.48, y - 0.4), 0.96, 0.8, fc=face, ec="none"))
 
 
 def _start(ax: Axes, x: int, y: int, stored: bool, size: float = 5.5) -> None:
-    face, edge = HIDDEN if stored else "white", size / 4
+    face, edge = HIDDEN if stored else "none", size / 4
     ax.plot(x - 0.3, y, "o", ms=size, mfc=face, mec=HIDDEN, mew=edge, clip_on=False, zorder=4)
 
 
 def _ends(ax: Axes, layout: Layout, places: list[Any], drop: float = 0.0) -> None:
-    """Resets and ends of episodes, at (x, y) for step (t, env) of the rollout."""
+    """Draw resets and ends of episodes, at (x, y) for step (t, env) of the rollout."""
     for x, y, t, env in places:
         if layout.reset[t, env]:
             ax.plot([x - 0.5] * 2, [y - 0.45, y + 0.45], color=BOUNDARY, ls="--", lw=1.6)

@@ -1,7 +1,7 @@
-"""Pictures of learning: curves of many seeds, and what each seed came to."""
+"""Pictures of learning: curves of many seeds, and the score of each seed."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -14,20 +14,23 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-def draw_oracle(ax: Axes, level: float) -> None:
-    """The oracle's return, a dashed green line."""
+def draw_oracle(ax: Axes, level: float, named: bool = False) -> None:
+    """Draw the oracle's return as a dashed green line, perhaps with its name behind the end."""
     ax.axhline(level, color=ACTION, ls="--", lw=1.5)
+    if named:
+        place: Any = {"xycoords": ("axes fraction", "data"), "textcoords": "offset points"}
+        ax.annotate("oracle", (1, level), (4, 0), va="center", fontsize=9, color=ACTION, **place)
 
 
 def draw_learning_curves(
     table: "pd.DataFrame", oracle: float | None = None, column: str = "agent"
 ) -> Figure:
-    """Returns over training: a panel for each agent, every seed thin and the median bold.
+    """Draw returns over training: a panel for each agent, every seed thin and the median bold.
 
     Args:
         table: a row for each iteration of each run: agent, seed, steps and return.
         oracle: the return of a policy that sees the goal; None draws no line.
-        column: what gets a panel of its own.
+        column: the column whose values get a panel each.
     """
     names = list(dict.fromkeys(table[column]))
     fig, panels = figure(1, len(names), size=(9.6, 2.9), sharex=True, sharey=True, squeeze=False)
@@ -35,7 +38,7 @@ def draw_learning_curves(
     for ax, name in zip(axes, names, strict=True):
         last = draw_runs(ax, table[table[column] == name])
         if oracle is not None:
-            draw_oracle(ax, oracle)
+            draw_oracle(ax, oracle, named=ax is axes[-1])
         ax.set_title(f"{name}\nlast median {last:.1f}", fontsize=10)
     axes[0].set_ylabel("return, mean over a rollout")
     fig.supxlabel("thousand steps of experience", fontsize=10)
@@ -43,7 +46,7 @@ def draw_learning_curves(
 
 
 def draw_runs(ax: Axes, runs: "pd.DataFrame", style: str = "-") -> float:
-    """One bundle of curves, every seed thin and the median bold.
+    """Draw one bundle of curves, every seed thin and the median bold.
 
     Args:
         ax: where to draw.
@@ -51,7 +54,7 @@ def draw_runs(ax: Axes, runs: "pd.DataFrame", style: str = "-") -> float:
         style: of the lines.
 
     Returns:
-        Where the median ends.
+        The last value of the median.
     """
     returns = runs.pivot(index="steps", columns="seed", values="return")
     thousands, median = returns.index.to_numpy() / 1000, returns.median(axis=1).to_numpy()
@@ -61,14 +64,18 @@ def draw_runs(ax: Axes, runs: "pd.DataFrame", style: str = "-") -> float:
 
 
 def draw_outcomes(
-    ax: Axes, outcomes: Mapping[str, Sequence[float]], oracle: float | None = None
+    ax: Axes,
+    outcomes: Mapping[str, Sequence[float]],
+    oracle: float | None = None,
+    named: bool = False,
 ) -> None:
-    """What each seed came to: a dot a seed, a bar at the median with its number above the panel.
+    """Draw a dot for each seed, and a bar at the median with its number above the panel.
 
     Args:
         ax: where to draw.
         outcomes: a label -> one number for each seed.
         oracle: a level to draw with them.
+        named: whether the oracle's name stands behind its line.
     """
     for x, values in enumerate(outcomes.values()):
         ax.plot(np.full(len(values), x), values, "o", color=REWARD, ms=4, alpha=0.6, mew=0)
@@ -77,7 +84,7 @@ def draw_outcomes(
         place = ax.get_xaxis_transform()
         ax.text(x, 1.02, f"{median:.1f}", transform=place, ha="center", fontsize=9)
     if oracle is not None:
-        draw_oracle(ax, oracle)
+        draw_oracle(ax, oracle, named)
     ax.set_xticks(range(len(outcomes)), list(outcomes))
     ax.set_xlim(-0.6, len(outcomes) - 0.4)
 
@@ -85,7 +92,7 @@ def draw_outcomes(
 def draw_studies(
     table: "pd.DataFrame", studies: Mapping[str, str], oracle: float | None = None
 ) -> Figure:
-    """Scores of each choice of a setting, a panel for each setting, all on one scale.
+    """Draw the scores of each choice of a setting, a panel for each setting, all on one scale.
 
     Args:
         table: a row for each run: study, choice, seed and score.
@@ -103,7 +110,7 @@ def draw_studies(
             str(choice): rows[rows.choice == choice].score.tolist()
             for choice in dict.fromkeys(rows.choice)
         }
-        draw_outcomes(ax, outcomes, oracle)
+        draw_outcomes(ax, outcomes, oracle, named=ax is axes[-1])
         ax.set_xlabel(words)
     axes[0].set_ylabel("score of each seed")
     return fig

@@ -9,14 +9,15 @@ from matplotlib.figure import Figure
 
 from rnn_tutorial.colours import BOUNDARY
 from rnn_tutorial.plotting.figures import figure
-from rnn_tutorial.plotting.themes import POSITIVE_MAP
+from rnn_tutorial.plotting.themes import ACTION_MAP, POSITIVE_MAP
 
 LOWEST, HIGHEST = 1e-3, 100.0
+PARTS = 10  # of a step's width, one of which is the gap on each side of a reset
 STYLES = ("-", ":", "--", "-.", (0, (6, 1, 1, 1, 1, 1)))
 
 
 def draw_log_ratios(log_ratios: Mapping[str, Any], reset: Any) -> Figure:
-    """|log ratio| of every step, a panel for each replay: white up to 0.001, black from 100 on.
+    """Draw |log ratio| of every step, a panel for each replay: clear up to 0.001, full from 100 on.
 
     Args:
         log_ratios: title -> (T, N), new minus old log-probability of each action.
@@ -29,11 +30,12 @@ def draw_log_ratios(log_ratios: Mapping[str, Any], reset: Any) -> Figure:
     axes = panels[:, 0]
     for ax, (title, log_ratio) in zip(axes, log_ratios.items(), strict=True):
         level = np.log10(np.clip(np.abs(np.asarray(log_ratio)), LOWEST, HIGHEST)).T
-        image = ax.imshow(level, cmap=POSITIVE_MAP, vmin=-3, vmax=2, aspect="auto")
+        level = np.repeat(level, PARTS, axis=1)
         for t, env in np.argwhere(flags):
-            line = [t - 0.5] * 2, [env - 0.5, env + 0.5]
-            ax.plot(*line, color="white", lw=4)  # so that the dashes are seen on black
-            ax.plot(*line, color=BOUNDARY, ls="--", lw=2)
+            level[env, max(0, PARTS * t - 1) : PARTS * t + 1] = np.nan  # a gap for the dashes
+            ax.plot([t - 0.5] * 2, [env - 0.5, env + 0.5], color=BOUNDARY, ls="--", lw=2)
+        place = (-0.5, length - 0.5, n - 0.5, -0.5)
+        image = ax.imshow(level, ACTION_MAP, vmin=-3, vmax=2, aspect="auto", extent=place)
         ax.set(title=title, ylabel="env", xlim=(-0.7, length - 0.5), ylim=(n - 0.5, -0.5))
         ax.set_yticks(range(n))
     axes[-1].set_xlabel("time t (steps)")
@@ -48,30 +50,30 @@ def draw_errors(
     colour: str,
     nudges: Sequence[float] = (0.0,) * len(STYLES),
 ) -> None:
-    """Errors over epochs on a log scale, each line with its name at its end.
+    """Draw errors over epochs on a log scale, each line with its name at its end.
 
     Args:
         ax: where to draw.
         curves: up to five, name -> an error before the first and after each epoch.
         colour: of all lines; they differ in style.
-        nudges: in points, by which each name is moved up.
+        nudges: points that each name is moved up.
     """
     for (name, curve), style, nudge in zip(curves.items(), STYLES, nudges, strict=False):
         last = len(curve) - 1
         ax.semilogy(np.maximum(curve, 1e-9), color=colour, ls=style)
         place: dict[str, Any] = {"xytext": (5, nudge), "textcoords": "offset points"}
         ax.annotate(name, (last, curve[-1]), va="center", fontsize=9, **place)
-    ax.set(xlabel="epochs of updates", xlim=(0, 1.35 * last), xticks=range(0, last + 1, 2))
+    ax.set(xlabel="epochs of updates", xlim=(0, last), xticks=range(0, last + 1, 2))
 
 
 def draw_horizons(maps: Mapping[str, Any], boundaries: Sequence[int]) -> Figure:
-    """How strongly the action at t depends on the observation at k, a panel for each title.
+    """Draw how strongly the action at t depends on the observation at k, a panel for each title.
 
     Args:
-        maps: title -> sizes of the gradient (k, t); white up to 0.001, black from 3 on.
+        maps: title -> sizes of the gradient (k, t); clear up to 0.001, full from 3 on.
         boundaries: times before which an episode begins, as dashed lines.
     """
-    fig, panels = figure(1, len(maps), size=(9.6, 3.3), sharey=True, squeeze=False)
+    fig, panels = figure(1, len(maps), size=(9.6, 2.75), sharey=True, squeeze=False)
     axes = panels[0]
     for ax, (title, sizes) in zip(axes, maps.items(), strict=True):
         level = np.log10(np.clip(np.asarray(sizes).T, LOWEST, None))
@@ -80,8 +82,6 @@ def draw_horizons(maps: Mapping[str, Any], boundaries: Sequence[int]) -> Figure:
             ax.axhline(t - 0.5, color=BOUNDARY, ls="--", lw=1)
         ax.set(title=title, xlabel="observation at k")
     axes[0].set_ylabel("action at time t")
-    bar = fig.colorbar(
-        image, ax=axes, label="size of the gradient", ticks=[-3, -2, -1, 0], shrink=0.75
-    )
+    bar = fig.colorbar(image, ax=axes, label="size of the gradient", ticks=[-3, -2, -1, 0])
     bar.ax.set_yticklabels(["0.001", "0.01", "0.1", "1"])
     return fig
