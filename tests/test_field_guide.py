@@ -1,7 +1,5 @@
 """The field guide: what the heads read in acting and training, its picture, its view, the costs."""
 
-import re
-
 import numpy as np
 import pytest
 from IPython.core.formatters import DisplayFormatter
@@ -9,9 +7,9 @@ from IPython.core.formatters import DisplayFormatter
 from rnn_tutorial.doctor.zoo import BUGS
 from rnn_tutorial.doctor.zoo.costs import costs, final_returns
 from rnn_tutorial.doctor.zoo.two_paths import two_paths
-from rnn_tutorial.plotting.bugs import draw_bug, draw_costs
+from rnn_tutorial.plotting.bugs import draw_bug, draw_changes, draw_cost_kinds, draw_costs
 from rnn_tutorial.plotting.figures import pixels
-from rnn_tutorial.widgets.field_guide import FieldGuide, diff_html
+from rnn_tutorial.widgets.field_guide import FieldGuide
 
 pytestmark = pytest.mark.slow
 
@@ -60,7 +58,9 @@ def test_an_error_is_kept_and_leaves_a_picture():
     paths = two_paths(bug)
     assert "AttributeError" in paths.error
     assert np.isnan(paths.training).all()
-    assert pixels(draw_bug(bug)).std() > 0
+    fig = draw_bug(bug)
+    assert pixels(fig).std() > 0
+    assert [ax.get_ylabel() for ax in fig.axes].count("unit") == 3
 
 
 def test_every_bug_that_trains_has_ten_seeds_beside_ten_healthy_ones():
@@ -88,7 +88,47 @@ def test_costs_compare_seed_by_seed():
     assert table.loc["amnesia", "shows"]
     assert (table["low"] <= table["cost"]).all()
     assert (table["cost"] <= table["high"]).all()
-    assert pixels(draw_costs(costs())).std() > 0
+
+
+def dots(ax):
+    """Where the dots of a panel are, and whether each is filled."""
+    lines = [line for line in ax.lines if line.get_marker() == "o"]
+    return {(x, line.get_markerfacecolor() != "none") for line in lines for x in line.get_xdata()}
+
+
+def test_every_bug_has_its_dot_filled_where_ten_seeds_show_it():
+    table = costs()
+    expected = set(table[["cost", "shows"]].itertuples(index=False, name=None))
+    kinds, by_name = draw_cost_kinds(table), draw_costs(table)
+    assert dots(kinds.axes[0]) == expected
+    large, small = map(dots, by_name.axes)
+    assert large | small == expected
+    assert max(large)[0] < min(small)[0]
+    rows = [text.get_text() for ax in by_name.axes for text in ax.get_yticklabels()]
+    assert rows == table["bug"].to_list()
+    assert len(kinds.axes[0].get_yticklabels()) == 7
+
+
+def test_dots_of_one_row_do_not_cover_each_other_and_names_are_apart():
+    fig = draw_cost_kinds(costs(), ["amnesia", "gradient_cut", "hidden_member"])
+    pixels(fig)
+    (ax,) = fig.axes
+    lines = [line for line in ax.lines if line.get_marker() == "o"]
+    places = np.array([ax.transData.transform(line.get_xydata()[0]) for line in lines])
+    apart = np.linalg.norm(places[:, None] - places, axis=-1) + 99 * np.eye(len(places))
+    assert apart.min() > 5  # pixels; a dot is 8 wide
+    boxes = [text.get_window_extent() for text in ax.texts]
+    assert [text.get_text() for text in ax.texts] == ["amnesia", "gradient_cut", "hidden_member"]
+    assert not any(a.overlaps(b) for i, a in enumerate(boxes) for b in boxes[i + 1 :])
+    assert all(fig.bbox.containsx(box.x0) and fig.bbox.containsx(box.x1) for box in boxes)
+
+
+def test_changes_are_drawn_beside_the_flag():
+    fig = draw_changes({"healthy": np.array([0, 0, 1.0]), "late": np.array([0, 0, 0.0])}, flag=2)
+    first, second = ([bar.get_height() for bar in ax.patches] for ax in fig.axes)
+    assert first == [0, 0, 1]
+    assert second == [0, 0, 0]
+    assert all(ax.lines[0].get_xdata()[0] == 1.5 for ax in fig.axes)
 
 
 def test_the_view_shows_diff_picture_and_report_of_the_chosen_bug():
@@ -113,34 +153,3 @@ def test_the_view_shows_diff_picture_and_report_of_the_chosen_bug():
 def test_a_bug_that_the_zoo_does_not_have_is_told():
     with pytest.raises(ValueError, match=r"expected one of .*'amnesia'.*, got 'amnezia'"):
         FieldGuide("amnezia")
-
-
-def luminance(colour):
-    """The relative luminance of #rrggbb, as WCAG 2 defines it."""
-    parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
-    linear = [p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts]
-    return np.dot((0.2126, 0.7152, 0.0722), linear)
-
-
-@pytest.mark.parametrize(
-    ("paper", "ink"), [("#ffffff", "#212121"), ("#111111", "#ffffff")], ids=["light", "dark"]
-)
-def test_each_line_of_a_diff_can_be_read_in_both_themes(paper, ink):
-    """Where a line names no colour, JupyterLab's theme has its own: 4.5 is WCAG's level AA."""
-    html = diff_html("--- a\n+++ b\n@@ -1 +1 @@\n same\n-old\n+new")
-    lines = re.findall(r'<div style="white-space:pre;([^"]*)">', html)
-    assert len(lines) == 6
-    assert sum("background" in line for line in lines) == 5
-    for line in lines:
-        style = dict(part.split(":") for part in line.split(";") if part)
-        assert ("background" in style) == ("color" in style)
-        two = sorted(
-            luminance(style.get(*pair)) for pair in (("background", paper), ("color", ink))
-        )
-        assert (two[1] + 0.05) / (two[0] + 0.05) >= 4.5
-
-
-def test_a_diff_in_html_is_escaped():
-    html = diff_html("-a < b\n+a > b")
-    assert "a &lt; b" in html
-    assert "<div style" in html

@@ -37,6 +37,21 @@ def test_swaps_draw_the_means_at_their_times(rng):
     np.testing.assert_allclose(lines, [own.mean(1), partner.mean(1), np.zeros(5)])
 
 
+def test_the_names_of_swaps_are_beside_their_lines_and_apart():
+    falling = np.linspace(1, 0, 31)[:, None] + np.zeros((31, 40))
+    fig = draw_swaps(range(31), falling, 1 - falling, {"best": np.zeros(31)})
+    pixels(fig)
+    (ax,) = fig.axes
+    boxes = [text.get_window_extent() for text in ax.texts]
+    assert not any(a.overlaps(b) for i, a in enumerate(boxes) for b in boxes[i + 1 :])
+    for text, line, box in zip(ax.texts, ax.lines, boxes, strict=True):
+        assert text.get_color() == line.get_color()
+        way = ax.transData.transform(line.get_xydata())
+        assert np.abs(way - box.get_points().mean(0)).max(1).min() < 60  # pixels
+        assert fig.bbox.containsx(box.x1)
+        assert fig.bbox.containsy(box.y0)
+
+
 def test_fates_draw_every_path_and_goal_in_a_panel_of_its_own(rng):
     paths = {name: list(rng.normal(size=(3, 6, 2))) for name in "abcde"}
     fig = draw_fates(paths, rng.normal(size=(3, 2)))
@@ -44,6 +59,14 @@ def test_fates_draw_every_path_and_goal_in_a_panel_of_its_own(rng):
     for ax, several in zip(fig.axes, paths.values(), strict=False):
         drawn = [line.get_xydata() for line in ax.lines if len(line.get_xdata()) == 6]
         np.testing.assert_allclose(drawn, several)
+
+
+def test_no_path_leaves_the_frame_of_its_panel(rng):
+    far = {"near": [rng.normal(size=(6, 2))], "far": [np.linspace((0, 0), (5, -7), 6)]}
+    for ax in draw_fates(far, np.zeros((1, 2)), rows=1).axes:
+        places = np.concatenate([line.get_xydata() for line in ax.lines])
+        (left, right), (low, high) = ax.get_xlim(), ax.get_ylim()
+        assert ((places >= (left, low)) & (places <= (right, high))).all()
 
 
 def test_names_of_scores_do_not_cover_each_other():
@@ -57,15 +80,32 @@ def test_names_of_scores_do_not_cover_each_other():
     assert fig.axes == [ax]
 
 
+def test_each_line_of_scores_runs_on_to_its_name():
+    _, ax = figure()
+    lines = {"high": (np.full(9, 1.0), "C0", "-"), "low": (np.zeros(9), "C1", ":")}
+    draw_scores(ax, lines, "score")
+    ways = {line.get_color(): line for line in ax.lines if len(line.get_xdata()) == 3}
+    for text in ax.texts:
+        values, colour, style = lines[text.get_text()]
+        way = ways[colour]
+        assert way.get_linestyle() == style
+        assert tuple(way.get_xydata()[0]) == (8, values[-1])
+        assert way.get_ydata()[-1] == text.get_position()[1]
+
+
 def test_ways_are_coloured_by_their_number(rng):
-    fig, ax = figure()
-    draw_ways(ax, rng.normal(size=(4, 3, 2)), np.array([0.0, 1.0, 0.0]), "angle")
-    colours = [line.get_color() for line in ax.lines if len(line.get_xdata()) == 4]
-    assert colours[0] == colours[2] != colours[1]
-    assert len(fig.axes) == 2
+    ways = {name: rng.normal(size=(4, 3, 2)) for name in ("gru", "lstm")}
+    fig = draw_ways(ways, np.array([0.0, 1.0, 0.0]), "angle")
+    assert len(fig.axes) == 3  # one colour bar for both
+    for ax, name in zip(fig.axes, ways, strict=False):
+        assert ax.get_title() == name
+        drawn = [line for line in ax.lines if len(line.get_xdata()) == 4]
+        np.testing.assert_allclose([line.get_xydata() for line in drawn], ways[name].swapaxes(0, 1))
+        colours = [line.get_color() for line in drawn]
+        assert colours[0] == colours[2] != colours[1]
 
 
-def test_visits_are_dark_where_the_visits_were():
+def test_visits_are_full_where_the_visits_were():
     fig = draw_visits({"here": np.full((50, 2), 0.5), "there": np.full((50, 2), -0.5)})
     first, second = (ax.images[0].get_array() for ax in fig.axes)
     assert (first > 0).sum() == (second > 0).sum() == 1

@@ -1,17 +1,16 @@
-"""The figures on what a memory knows: swaps, probes over time, ways through state space, delays."""
+"""Figures on what a memory knows: swaps, probes over time, ways through state space, delays."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
-from matplotlib.colors import Normalize, to_hex, to_rgb
+from matplotlib.colors import LinearSegmentedColormap, Normalize, to_hex
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from rnn_tutorial.colours import BOUNDARY, GRADIENT, HIDDEN, OBSERVATION, REWARD
+from rnn_tutorial.colours import BOUNDARY, GRADIENT, HIDDEN, NEGATIVE, OBSERVATION, REWARD
 from rnn_tutorial.envs.rendering import draw_goal, draw_path, set_plane
 from rnn_tutorial.plotting.figures import figure
 from rnn_tutorial.plotting.themes import OBSERVATION_MAP
@@ -34,7 +33,7 @@ def mean_and_interval(
 def draw_swaps(
     times: Sequence[int], own: Array, partner: Array, limit: Mapping[str, Array]
 ) -> Figure:
-    """Distance at the end from the own and from the partner's goal, over the time of the swap.
+    """Draws the distance at the end from the own and the partner's goal over the time of the swap.
 
     Args:
         times: K times.
@@ -42,6 +41,7 @@ def draw_swaps(
         limit: name -> (K,), lines to compare with.
     """
     fig, ax = figure(size=(9, 3.6))
+    words: Any = {"textcoords": "offset points", "fontsize": 9, "ha": "center"}
     for values, colour, name in (
         (own, OBSERVATION, "from the own goal"),
         (partner, HIDDEN, "from the partner's goal"),
@@ -49,21 +49,22 @@ def draw_swaps(
         mean, low, high = mean_and_interval(values)
         ax.fill_between(times, low, high, color=colour, alpha=0.3, lw=0)
         ax.plot(times, mean, color=colour)
-        ax.annotate(name, (times[-1], mean[-1]), xytext=(6, 0), **POINTS, color=colour)
+        at = len(times) // 3  # where the lines are far apart
+        ax.annotate(name, (times[at], high[at]), xytext=(0, 5), va="bottom", color=colour, **words)
     for name, values in limit.items():
         ax.plot(times, values, color=BOUNDARY, ls="--")
-        ax.annotate(name, (times[-1], values[-1]), xytext=(6, -10), **POINTS, color=BOUNDARY)
+        at, room = 2 * len(times) // 3, {"xytext": (10, -8), "va": "top"}
+        ax.annotate(name, (times[at], values[at]), color=BOUNDARY, **words | room | {"ha": "left"})
     ax.set(xlabel="swapped before step k", ylabel="mean distance at the end", ylim=(0, None))
-    ax.set_xlim(times[0], 1.32 * times[-1])
+    ax.set_xlim(times[0], times[-1])
     ax.set_xticks(range(0, times[-1] + 1, 5))
     return fig
 
 
-POINTS: Any = {"textcoords": "offset points", "va": "center", "fontsize": 9}
-
-
 def draw_fates(paths: Mapping[str, Sequence[Array]], goals: Array, rows: int = 2) -> Figure:
-    """Paths (T + 1, 2) of some episodes, a panel for each thing that was done to the state.
+    """Draws paths (T + 1, 2) of some episodes, a panel for each treatment of the state.
+
+    All panels have the same limits, within which every path stays.
 
     Args:
         paths: title -> a path for each episode.
@@ -71,11 +72,15 @@ def draw_fates(paths: Mapping[str, Sequence[Array]], goals: Array, rows: int = 2
         rows: of panels.
     """
     columns = -(-len(paths) // rows)
-    size = (2.45 * columns, 2.0 * rows)
+    everything = np.concatenate([goals, *(path for several in paths.values() for path in several)])
+    low, high = everything.min(0) - 0.2, everything.max(0) + 0.2
+    width = 2.45
+    height = 0.9 * width * (high - low)[1] / (high - low)[0] + 0.35
+    size = (width * columns, height * rows)
     fig, grid = figure(rows, columns, size=size, sharex=True, sharey=True, squeeze=False)
     for ax, (title, several) in zip(grid.flat, paths.items(), strict=False):
-        set_plane(ax, 2.2)
-        ax.set_ylim(-0.8, 2.2)
+        set_plane(ax)
+        ax.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]))
         for goal, path in zip(goals, several, strict=True):
             draw_goal(ax, goal)
             ax.plot(*path.T, color=OBSERVATION, lw=1.2)
@@ -88,7 +93,7 @@ def draw_fates(paths: Mapping[str, Sequence[Array]], goals: Array, rows: int = 2
 def draw_scores(
     ax: Axes, lines: Mapping[str, tuple[Array, str, str]], label: str, room: float = 0.3
 ) -> None:
-    """Scores over time, each line with its name at its end.
+    """Draws scores over time; each line runs on, thin, to its name on the right.
 
     Args:
         ax: where to draw.
@@ -99,34 +104,47 @@ def draw_scores(
     names = []
     for name, (values, colour, style) in lines.items():
         ax.plot(values, color=colour, ls=style)
-        names.append((float(values[-1]), name, colour))
+        names.append((float(values[-1]), name, colour, style))
     names.sort()
     (low, high), steps = ax.get_ylim(), len(next(iter(lines.values()))[0])
     gap = 0.08 * (high - low)
     places: list[float] = []
-    for value, _, _ in reversed(names):  # from above, so that no name covers another
+    for value, *_ in reversed(names):  # from above, so that no name covers another
         places.append(min(value, places[-1] - gap if places else high - gap / 2))
     lift = max(0.0, low + gap / 2 - places[-1])
-    for (_, name, colour), place in zip(names, reversed(places), strict=True):
-        ax.text(steps, place + lift, name, color=colour, fontsize=9, va="center")
+    elbow, start = steps - 1 + 0.1 * room * steps, steps - 1 + 0.22 * room * steps
+    for (value, name, colour, style), place in zip(names, reversed(places), strict=True):
+        way = (steps - 1, elbow, start), (value, place + lift, place + lift)
+        ax.plot(*way, color=colour, ls=style, lw=1)
+        ax.text(1.003 * start, place + lift, name, color=colour, fontsize=9, va="center")
     ax.set(xlabel="time (steps)", ylabel=label, xlim=(0, (1 + room) * steps), ylim=(low, high))
     ax.set_xticks(range(0, steps, 5 if steps <= 40 else 10))
 
 
-def draw_ways(ax: Axes, ways: Array, colours: Array, label: str) -> None:
-    """Ways of the state (T, N, 2) through a plane of state space, coloured by a number (N,).
+def draw_ways(ways: Mapping[str, Array], colours: Array, label: str) -> Figure:
+    """Draws ways of the state through a plane of state space, coloured by a number.
 
     The first step is a ring, the last a dot.
+
+    Args:
+        ways: title -> (T, N, 2); each panel has a plane and limits of its own.
+        colours: (N,), from violet to orange.
+        label: of the colour bar.
     """
+    fig, panels = figure(1, len(ways), size=(9.6, 3.1), squeeze=False)
     scale = Normalize(colours.min(), colours.max())
-    shades = colormaps["cividis"]
-    for way, value in zip(ways.transpose(1, 0, 2), colours, strict=True):
-        draw_path(ax, way, to_hex(shades(scale(value))))
-    ax.figure.colorbar(ScalarMappable(scale, shades), ax=ax, label=label, shrink=0.85)
+    shades = LinearSegmentedColormap.from_list("shades", [NEGATIVE, HIDDEN])
+    for ax, (title, way_tnk) in zip(panels[0], ways.items(), strict=True):
+        for way, value in zip(way_tnk.transpose(1, 0, 2), colours, strict=True):
+            draw_path(ax, way, to_hex(shades(scale(value))))
+        ax.set(title=title, xlabel="first component")
+    panels[0, 0].set_ylabel("second component")
+    fig.colorbar(ScalarMappable(scale, shades), ax=panels, label=label, shrink=0.85)
+    return fig
 
 
 def draw_visits(maps: Mapping[str, Array], goal: Array | None = None, reach: float = 1.5) -> Figure:
-    """How often places are visited, a panel for each set of positions (steps, 2)."""
+    """Draws how often places are visited, a panel for each set of positions (steps, 2)."""
     fig, axes = figure(1, len(maps), size=(3.1 * len(maps), 3.3), sharex=True, sharey=True)
     for ax, (title, places) in zip(axes, maps.items(), strict=True):
         edges = np.linspace(-reach, reach, 41)
@@ -136,7 +154,7 @@ def draw_visits(maps: Mapping[str, Array], goal: Array | None = None, reach: flo
         ax.imshow(level, origin="lower", extent=extent, cmap=OBSERVATION_MAP, vmin=0, vmax=2)
         set_plane(ax, reach)
         circle = np.linspace(0, 2 * np.pi, 100)
-        ax.plot(np.cos(circle), np.sin(circle), color=REWARD, lw=1, ls=":")
+        ax.plot(np.cos(circle), np.sin(circle), color=REWARD, lw=1.5, ls=":")
         if goal is not None:
             draw_goal(ax, goal)
         ax.set_title(title)
@@ -147,7 +165,7 @@ def draw_visits(maps: Mapping[str, Array], goal: Array | None = None, reach: flo
 def draw_delays(
     table: Any, column: str, label: str, log: bool = False, blind: float | None = None
 ) -> Figure:
-    """A measure against the delay: a panel for each cell, a line style for each BPTT length.
+    """Draws a measure against the delay: a panel for each cell, a line style for each BPTT length.
 
     Args:
         table: pandas, with columns cell, bptt, seed, delay and the measure.
@@ -165,16 +183,16 @@ def draw_delays(
             wide = chosen.pivot(index="delay", columns="seed", values=column)
             places = range(len(wide))
             colour = GRADIENT if log else HIDDEN
-            # Pale, and not smoothed: a third of the file's size.
-            pale = tuple(1 - 0.4 * (1 - part) for part in to_rgb(colour))
-            ax.plot(places, wide.to_numpy(), style, color=pale, lw=0.5, antialiased=False)
+            # Not smoothed: a third of the file's size.
+            thin: Any = {"lw": 0.5, "alpha": 0.4, "antialiased": False}
+            ax.plot(places, wide.to_numpy(), style, color=colour, **thin)
             ax.plot(places, wide.median(axis=1), style, color=colour, lw=2.4, zorder=3)
         ax.set(title=title, xlabel="delay (steps)")
         ax.set_xticks(places, wide.index)
         if blind is not None:
             ax.axhline(blind, color=BOUNDARY, ls="--", lw=1)
     if blind is not None:
-        axes[1].text(5, blind - 0.02, "blind", color=BOUNDARY, fontsize=9, ha="right", va="top")
+        axes[2].text(0, blind - 0.02, "blind", color=BOUNDARY, fontsize=9, va="top")
     axes[0].set_ylabel(label)
     if log:
         axes[0].set_yscale("log")

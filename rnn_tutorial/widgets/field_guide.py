@@ -7,15 +7,13 @@ import ipywidgets as w
 from rnn_tutorial.doctor import Report
 from rnn_tutorial.doctor.zoo import BUGS, FILES
 from rnn_tutorial.plotting.bugs import draw_bug
+from rnn_tutorial.plotting.diffs import diff_html
 from rnn_tutorial.plotting.figures import png_bytes
 from rnn_tutorial.widgets.live import LiveView
 
-LINES = {"+": "#E3F4EE", "-": "#FBE9DF", "@": "#EEEEEE"}  # what a diff's lines stand on
-INK = "#222222"  # of these lines: the theme's own ink is white where the theme is dark
-
 
 class FieldGuide(LiveView):
-    """A list of bugs; the chosen one's story and diff, its picture, and the doctor's report.
+    """List of bugs, with the chosen one's story and diff, its picture, and the doctor's report.
 
     The picture is drawn and the subject examined when a bug is chosen for the first time; both are
     kept for the next time.
@@ -24,7 +22,7 @@ class FieldGuide(LiveView):
         bug: the bug to begin with.
 
     Attributes:
-        reports: name -> report, of the bugs that were looked at.
+        reports: name -> report, of the bugs chosen so far.
 
     Raises:
         ValueError: for a bug that the zoo does not have.
@@ -81,13 +79,3 @@ class FieldGuide(LiveView):
             f"{bug.title} Hidden states in acting and in training, healthy and sick, and learning "
             f"curves with the bug and without. The doctor finds: {found}."
         )
-
-
-def diff_html(diff: str) -> str:
-    """A unified diff, its changed lines in a dark ink on pale colours, whatever the theme."""
-    grounds = {sign: f"background:{ground};color:{INK}" for sign, ground in LINES.items()}
-    lines = [
-        f'<div style="white-space:pre;{grounds.get(line[:1], "")}">{escape(line)}</div>'
-        for line in diff.splitlines()
-    ]
-    return f'<div style="font:12px/1.5 monospace;overflow-x:auto">{"".join(lines)}</div>'

@@ -1,0 +1,46 @@
+"""A diff on the page: escaped, tinted, and wrapped between words."""
+
+import re
+
+import pytest
+
+from rnn_tutorial.colours import ACTION, CELL
+from rnn_tutorial.plotting.diffs import diff_html, show_diff
+
+DIFF = "--- a\n+++ b\n@@ -1 +1 @@\n same\n-    old < 1\n+new"
+
+
+def styles():
+    return re.findall(r'<div style="([^"]*padding[^"]*)">', diff_html(DIFF))
+
+
+def test_changed_lines_are_tinted_and_no_line_has_an_ink_of_its_own():
+    tints = [re.findall(r"background:(#\w{6})", style) for style in styles()]
+    assert tints[3:] == [[], [CELL], [ACTION]]
+    assert not any(re.search(r"(^|;)color:", style) for style in styles())
+
+
+@pytest.mark.parametrize("paper", [0xFF, 0x11], ids=["light", "dark"])
+def test_a_tint_hardly_changes_the_page_under_the_text(paper):
+    for tint in re.findall(r"background:#(\w{8})", diff_html(DIFF)):
+        *parts, alpha = bytes.fromhex(tint)
+        mixed = [paper + (part - paper) * alpha / 255 for part in parts]
+        assert max(abs(part - paper) for part in mixed) <= 52
+
+
+def test_lines_wrap_between_words_and_hang():
+    html = diff_html(DIFF)
+    assert "white-space:pre-wrap" in html
+    assert "break-all" not in html
+    indents = [int(style.split("padding-left:")[1].split("ch")[0]) for style in styles()]
+    assert indents[4] == indents[5] + 4
+    assert all(f"text-indent:-{i}ch" in style for i, style in zip(indents, styles(), strict=True))
+
+
+def test_it_is_escaped():
+    assert "old &lt; 1" in diff_html(DIFF)
+
+
+def test_the_plain_diff_goes_with_it(capsys):
+    show_diff(DIFF)
+    assert DIFF.splitlines()[0] in capsys.readouterr().out
