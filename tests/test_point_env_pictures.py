@@ -72,12 +72,15 @@ def test_best_places_are_marked_on_their_maps():
     np.testing.assert_allclose(many.lines[0].get_xydata(), arc)
 
 
-def test_returns_are_bars_with_their_bound():
+def test_returns_are_dots_with_their_numbers_and_their_bound():
     returns = {"Point": {"oracle": -3.0, "blind": -90.0}, "Sparse": {"oracle": 9.0, "blind": 1.0}}
     fig = draw_returns(returns, {"Point": -70.0, "Sparse": 2.0})
     for ax, by_policy, bound in zip(fig.axes, returns.values(), (-70.0, 2.0), strict=True):
-        assert [bar.get_width() for bar in ax.patches] == list(by_policy.values())
-        assert ax.lines[0].get_xdata()[0] == bound
+        dots, line = ax.lines
+        assert list(dots.get_xdata()) == list(by_policy.values())
+        assert line.get_xdata()[0] == bound
+        labels = [label.get_text() for label in ax.get_yticklabels()]
+        assert labels == [f"{who}  {value:.1f}" for who, value in by_policy.items()]
 
 
 def bars(ax, row, steps):

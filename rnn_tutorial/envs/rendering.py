@@ -1,6 +1,6 @@
 """The picture of a point env, drawn by matplotlib without a display.
 
-Kept apart from the envs so that importing them loads no matplotlib.
+This file is separate from the envs so that importing them does not load matplotlib.
 """
 
 import numpy as np
@@ -13,26 +13,26 @@ from rnn_tutorial.colours import OBSERVATION, REWARD
 
 
 def draw_goal(ax: Axes, goal: np.ndarray, radius: float | None = None) -> None:
-    """Draws the goal (2,) as a star, with the disc that pays where there is a radius."""
+    """Draw the goal (2,) as a star, with the disc that pays where there is a radius."""
     if radius is not None:
         ax.add_patch(Circle((goal[0], goal[1]), radius, color=REWARD, alpha=0.25, lw=0))
-    ax.plot(*goal, marker="*", ms=14, color=REWARD, mec="white", ls="none", zorder=4)
+    ax.plot(*goal, marker="*", ms=14, color=REWARD, ls="none", zorder=4)
 
 
 def draw_path(ax: Axes, path: np.ndarray, colour: str = OBSERVATION) -> None:
-    """Draws a path (T, 2): the way in a thin line, the start as a ring, the end as a dot."""
+    """Draw a path (T, 2): a thin line from a ring at the start to a dot at the end."""
     ax.plot(path[:, 0], path[:, 1], color=colour, lw=1.5, zorder=3)
-    ax.plot(*path[0], marker="o", ms=6, mfc="white", mec=colour, ls="none", zorder=4)
+    ax.plot(*path[0], marker="o", ms=6, mfc="none", mec=colour, ls="none", zorder=4)
     ax.plot(*path[-1], marker="o", ms=7, color=colour, ls="none", zorder=5)
 
 
 def set_plane(ax: Axes, reach: float = 1.5) -> None:
-    """Square axes around the origin, from -reach to reach."""
+    """Make the axes a square around the origin, from -reach to reach."""
     ax.set(xlim=(-reach, reach), ylim=(-reach, reach), aspect="equal", xlabel="x", ylabel="y")
 
 
 def render_scene(path: np.ndarray, goal: np.ndarray, radius: float | None) -> np.ndarray:
-    """An RGB array (400, 400, 3), uint8, of the path (T, 2) so far and the goal (2,).
+    """Return an RGB array (400, 400, 3), uint8, of the path (T, 2) so far and the goal (2,).
 
     The view is [-1.5, 1.5] on both axes and widens when the point leaves it.
     """

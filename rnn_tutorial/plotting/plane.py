@@ -1,4 +1,4 @@
-"""Pictures of the plane: what the reward is everywhere, where goals lie, which ways were taken."""
+"""Pictures of the plane: the reward at every place, goals, paths."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -12,7 +12,7 @@ from rnn_tutorial.colours import BOUNDARY, OBSERVATION, REWARD
 from rnn_tutorial.envs.rendering import draw_goal, draw_path, set_plane
 from rnn_tutorial.plotting.themes import REWARD_MAP
 
-LEVELS = 24  # few enough to be told apart
+LEVELS = 24  # few enough to tell neighbours apart
 
 __all__ = [
     "REWARD_MAP",
@@ -27,7 +27,7 @@ __all__ = [
 
 
 def grid_of_places(cells: int = 121, reach: float = 1.5) -> NDArray[np.float64]:
-    """Places on the plane as an array (cells, cells, 2): row by row upwards, x to the right."""
+    """Return places on the plane (cells, cells, 2): row by row upwards, x to the right."""
     axis = np.linspace(-reach, reach, cells)
     return np.stack(np.meshgrid(axis, axis), axis=-1)
 
@@ -39,7 +39,7 @@ def draw_reward_map(
     reach: float = 1.5,
     label: str = "reward",
 ) -> AxesImage:
-    """Draws the reward of every place as a heat map with its scale beside it.
+    """Draw the reward of every place as a heat map with its scale beside it.
 
     Args:
         ax: where to draw; becomes a square plane.
@@ -69,10 +69,10 @@ def draw_reward_map(
 
 
 def draw_goals(ax: Axes, goals: NDArray[Any], reach: float = 1.5) -> None:
-    """Draws goals (N, 2) as purple dots, and the start (0, 0) as a blue ring."""
+    """Draw goals (N, 2) as purple dots, and the start (0, 0) as a blue ring."""
     set_plane(ax, reach)
     ax.plot(goals[:, 0], goals[:, 1], ls="none", marker="o", ms=4, color=REWARD, alpha=0.5, mew=0)
-    ax.plot(0, 0, marker="o", ms=6, mfc="white", mec=OBSERVATION, ls="none")
+    ax.plot(0, 0, marker="o", ms=6, mfc="none", mec=OBSERVATION, ls="none")
 
 
 def draw_paths(
@@ -83,7 +83,7 @@ def draw_paths(
     colours: Sequence[str] = (OBSERVATION, BOUNDARY),
     reach: float = 1.5,
 ) -> None:
-    """Draws paths (T, 2) on one plane, with the goal (2,) and the disc that pays, if given.
+    """Draw paths (T, 2) on one plane, with the goal (2,) and the disc that pays, if given.
 
     The view widens when a path or the goal leaves it. Colours repeat when there are more paths.
     """

@@ -1,4 +1,4 @@
-"""The figures of the notebook on the point envs: what is hidden, what is seen, what it is worth."""
+"""Figures of the point envs: what is hidden, what is seen, what it is worth."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,10 +7,9 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from rnn_tutorial.colours import BOUNDARY, HIDDEN, OBSERVATION, REWARD
+from rnn_tutorial.colours import BOUNDARY, HIDDEN, INK, OBSERVATION, REWARD
 from rnn_tutorial.plotting.figures import figure
 from rnn_tutorial.plotting.plane import (
-    REWARD_MAP,
     draw_goal,
     draw_path,
     draw_paths,
@@ -26,7 +25,7 @@ STYLES = ("-", "--", ":")
 def draw_rewards_on_one_path(
     path: Array, goals: Mapping[str, Array], rewards: Mapping[str, Array]
 ) -> Figure:
-    """One path (T + 1, 2), several goals (2,) by name, and the rewards (T,) under each."""
+    """Draw one path (T + 1, 2), several goals (2,) by name, and the rewards (T,) under each."""
     fig, axes = figure(1, 2, size=(9, 3.4), width_ratios=(1, 1.4))
     draw_paths(axes[0], [path])
     for (name, goal), style in zip(goals.items(), STYLES, strict=False):
@@ -45,13 +44,13 @@ def draw_rewards_on_one_path(
 def draw_over_time(
     lines: Mapping[str, Array], label: str, boundary: int, notes: Mapping[str, tuple]
 ) -> Figure:
-    """Values or rewards (T,) by name, and where an episode begins.
+    """Draw values or rewards (T,) by name, and where an episode begins.
 
     Args:
         lines: name -> (T,).
         label: of the vertical axis.
         boundary: the time whose observation begins an episode.
-        notes: name -> (time, value) where its text goes.
+        notes: name -> (time, value), the place of its text.
     """
     fig, ax = figure(size=(9, 2.7))
     for (name, values), style in zip(lines.items(), STYLES, strict=False):
@@ -64,7 +63,7 @@ def draw_over_time(
 
 
 def draw_buffers(buffers: Mapping[str, Array]) -> Figure:
-    """Positions (T, 2) as buffers of different types hold them, side by side."""
+    """Draw positions (T, 2) as buffers of different types hold them, side by side."""
     fig, axes = figure(1, len(buffers), size=(9, 3.2), sharey=True)
     for ax, (name, buffer) in zip(axes, buffers.items(), strict=True):
         draw_path(ax, buffer)
@@ -75,16 +74,16 @@ def draw_buffers(buffers: Mapping[str, Array]) -> Figure:
 
 
 def draw_best_places(maps: Mapping[str, Array], places: Mapping[str, Array]) -> Figure:
-    """Maps (rows, cols) of the mean reward over goals, each with its best places (K, 2) in blue.
+    """Draw maps (rows, cols) of the mean reward over goals, with the best places (K, 2) in blue.
 
-    One place is a cross, several that are equally good are a line.
+    One place is a cross, several equally good places are a line.
     """
     fig, axes = figure(1, len(maps), size=(9, 3.6))
     for ax, (name, values) in zip(axes, maps.items(), strict=True):
         draw_reward_map(ax, values, label="mean reward over goals")
         x, y = np.asarray(places[name]).T
         if len(x) == 1:
-            ax.plot(x, y, marker="X", ms=11, color=OBSERVATION, mec="white")
+            ax.plot(x, y, marker="X", ms=11, color=OBSERVATION)
         else:
             ax.plot(x, y, color=OBSERVATION, lw=2)
         title = f"best place ({x[0]:.1f}, {y[0]:.1f})" if len(x) == 1 else "many best places"
@@ -93,21 +92,23 @@ def draw_best_places(maps: Mapping[str, Array], places: Mapping[str, Array]) -> 
 
 
 def draw_returns(returns: Mapping[str, Mapping[str, float]], bounds: Mapping[str, float]) -> Figure:
-    """Returns by env and policy as bars, with a bound on all policies but the first."""
-    fig, axes = figure(1, len(returns), size=(9, 2.7))
-    dark = REWARD_MAP(1.0)
+    """Draw returns by env and policy as dots on an axis, with a bound on all but the first."""
+    fig, axes = figure(1, len(returns), size=(9, 2.5))
     for ax, (name, by_policy) in zip(axes, returns.items(), strict=True):
-        ax.barh(list(by_policy), list(by_policy.values()), color=REWARD)
-        ax.axvline(bounds[name], color=dark, lw=1.4, ls=":")
-        side = "right" if bounds[name] < 0 else "left"
-        ax.text(bounds[name], -0.65, " blind bound ", ha=side, fontsize=9, color=dark)
-        ax.set(xlabel="mean return", ylim=(len(by_policy) - 0.4, -1.1))
+        rows = range(len(by_policy))
+        ax.hlines(rows, 0, 1, transform=ax.get_yaxis_transform(), color=INK, alpha=0.3, lw=0.8)
+        ax.plot(list(by_policy.values()), rows, "o", ms=9, color=REWARD)
+        ax.axvline(bounds[name], ymax=0.84, color=INK, lw=1.4, ls=":")
+        ax.text(bounds[name], -0.55, "bound for blind policies", ha="center", fontsize=10)
+        ax.set(xlabel="mean return", ylim=(len(by_policy) - 0.5, -1.2))
+        ax.set_yticks(rows, [f"{who}  {value:.1f}" for who, value in by_policy.items()])
+        ax.margins(x=0.12)
         ax.set_title(name, loc="left")
     return fig
 
 
 def draw_cue(observations: Array, goal: Array) -> Figure:
-    """Observations (T, 5) of `CuedPoint` with the cue framed, over the goal (2,) to be held."""
+    """Draw observations (T, 5) of `CuedPoint` with the cue framed, and the goal (2,) to be held."""
     fig, axes = figure(2, 1, size=(9, 3.5), sharex=True, height_ratios=(5, 2))
     draw_stream(axes[0], observations, OBSERVATION_NAMES["rnn_tutorial/CuedPoint-v0"])
     last = np.flatnonzero(observations[:, 4])[-1] + 0.5
@@ -123,7 +124,7 @@ def draw_cue(observations: Array, goal: Array) -> Figure:
 
 
 def draw_trial(observations: Array, goal: Array, radius: float) -> Figure:
-    """Observations (T, 6) of a trial, and the path of each of its two episodes on the plane."""
+    """Draw observations (T, 6) of a trial, and the path of each of its two episodes."""
     fig, axes = figure(1, 2, size=(9, 3.2), width_ratios=(1.9, 1))
     second = int(np.flatnonzero(observations[:, 5])[1])
     names = OBSERVATION_NAMES["rnn_tutorial/PointTrial-v0"]

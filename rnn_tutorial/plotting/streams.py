@@ -1,4 +1,4 @@
-"""What a policy sees over time: a named row for each number, in the colour of its role."""
+"""Streams of observations over time: a named row for each number, in the colour of its role."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 
-from rnn_tutorial.colours import ACTION, BOUNDARY, OBSERVATION, PADDING, REWARD
+from rnn_tutorial.colours import ACTION, BOUNDARY, INK, OBSERVATION, REWARD
 
 OBSERVATION_NAMES = {
     "rnn_tutorial/Point-v0": ("x", "y"),
@@ -23,7 +23,7 @@ OBSERVATION_NAMES = {
 }
 
 
-HALF = 0.42  # of a row's height, what the value 1 takes
+HALF = 0.42  # height of the value 1, as a share of its row
 
 
 def draw_stream(
@@ -33,14 +33,14 @@ def draw_stream(
     boundaries: Sequence[int] = (),
     colour: str | None = None,
 ) -> None:
-    """Draws numbers over time: a row for each, bars up for positive values and down for negative.
+    """Draw numbers over time: a row for each, bars up for positive values and down for negative.
 
     Args:
         ax: where to draw.
         observations: (T, D), at most about 1 in size.
         names: D names, from the first number of the observation to the last.
-        boundaries: times whose observation begins an episode, marked by a dashed line before it.
-        colour: of all rows; None takes green for actions, purple for rewards, else blue.
+        boundaries: times whose observation begins an episode; a dashed line stands before each.
+        colour: of all rows; None means green for actions, purple for rewards, else blue.
 
     Raises:
         ValueError: if the names do not fit the observations.
@@ -51,7 +51,7 @@ def draw_stream(
     roles = {"action": ACTION, "reward": REWARD}
     for row, name in enumerate(names):
         role = next((roles[word] for word in name.split() if word in roles), OBSERVATION)
-        ax.axhline(row, color=PADDING, lw=0.8, zorder=0)
+        ax.axhline(row, color=INK, alpha=0.4, lw=0.8, zorder=0)
         ax.bar(
             range(len(stream)),
             -HALF * stream[:, row],
