@@ -1,4 +1,4 @@
-"""Pictures of a recurrent policy: its parts unrolled over time, and what its faults look like."""
+"""Pictures of a recurrent policy: its parts unrolled over time, and the effects of its faults."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -18,7 +18,7 @@ LINES = ("-", ":", "--", "-.")
 
 
 def draw_unrolled_policy(steps: int = 3) -> Figure:
-    """The policy's parts at each step, bottom to top, and the state handed on to the right.
+    """Draw the policy's parts at each step, bottom to top, and the state that goes to the right.
 
     Args:
         steps: how many time steps are drawn.
@@ -48,7 +48,7 @@ def draw_unrolled_policy(steps: int = 3) -> Figure:
 
 
 def draw_answers(runs: Mapping[str, Any], limit: float) -> Figure:
-    """Hidden states, and the action's mean below them: one column per policy.
+    """Draw hidden states, and the action's mean below them: one column per policy.
 
     Args:
         runs: name of the policy -> hidden states (T, H) and action means (T, 2).
@@ -82,7 +82,7 @@ def draw_memories(
     limit: float = 1.5,
     label: str = "hidden state",
 ) -> Figure:
-    """The same few hidden units under several conditions, side by side.
+    """Draw the same few hidden units under several conditions, side by side.
 
     Args:
         runs: name of the condition -> hidden states (T, H).
@@ -101,11 +101,11 @@ def draw_memories(
 
 
 def draw_gaps(gaps: Mapping[str, Any], label: str) -> Figure:
-    """How far two runs that should be equal are apart at each step, a line for each policy.
+    """Draw the difference at each step of two runs that should be equal, a line for each policy.
 
     Args:
         gaps: name -> mean absolute difference (T,).
-        label: of what.
+        label: of the vertical axis.
     """
     fig, ax = figure(size=(9.0, 2.6))
     for (name, gap), line in zip(gaps.items(), LINES, strict=False):
@@ -126,14 +126,14 @@ def draw_gaps(gaps: Mapping[str, Any], label: str) -> Figure:
 
 
 def draw_channels(image: Any, letters: str = "RGB") -> Figure:
-    """An image (C, H, W), and its channels as a recurrent layer reads them: time, env, feature.
+    """Draw an image (C, H, W), and its channels as a recurrent layer reads them: time, env, feature.
 
-    The image has a letter for each channel that a pixel is lit in, and no colours of its own,
-    since colours stand for roles.
+    Each lit pixel has the letters of its channels. Colours stand for roles, so the channels get
+    letters instead.
     """
     channels = np.asarray(image)
     fig, axes = figure(1, 1 + len(channels), size=(9.0, 2.6))
-    shade = {"cmap": OBSERVATION_MAP, "vmin": 0, "vmax": 1.4}
+    shade = {"cmap": OBSERVATION_MAP, "vmin": 0, "vmax": 1}
     axes[0].imshow(channels.max(axis=0), **shade)
     for row, column in np.argwhere(channels.any(axis=0)):
         lit = zip(letters, channels[:, row, column], strict=True)
@@ -148,7 +148,7 @@ def draw_channels(image: Any, letters: str = "RGB") -> Figure:
 
 
 def draw_ratios(ratio: Any, clip: float) -> Figure:
-    """Probability ratios of each of two action dimensions; full where their product is clipped.
+    """Draw the ratios of two action dimensions; a point is full where their product is clipped.
 
     Args:
         ratio: (B, 2), new density over old density, per dimension.
@@ -157,7 +157,7 @@ def draw_ratios(ratio: Any, clip: float) -> Figure:
     x, y = np.asarray(ratio, np.float64).T
     outside = np.abs(x * y - 1) > clip
     fig, ax = figure(size=(5.6, 4.2))
-    ax.plot(x[~outside], y[~outside], "o", ms=3.5, color=ACTION, mfc="white", mew=0.8)
+    ax.plot(x[~outside], y[~outside], "o", ms=3.5, color=ACTION, mfc="none", mew=0.8)
     ax.plot(x[outside], y[outside], "o", ms=4.5, color=ACTION)
     box = Rectangle((1 - clip, 1 - clip), 2 * clip, 2 * clip, fill=False, edgecolor=ACTION, ls=":")
     ax.add_patch(box)
@@ -175,7 +175,7 @@ def _box(
             width,
             0.34,
             boxstyle="round,pad=0.02,rounding_size=0.15" if filled else "square,pad=0.02",
-            facecolor="white",
+            fill=False,
             edgecolor=colour,
             linewidth=1.8,
         )

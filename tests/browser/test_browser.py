@@ -126,8 +126,12 @@ def test_02_the_explorer_highlights(lab):
     view.photograph("02_explorer")
 
 
-def test_03_runs(lab):
-    lab("03")
+def test_03_a_reset_is_placed_with_the_keyboard_and_taken_late(lab):
+    view = View(lab("03", "ResetView("))
+    view.output.locator("button[title='an episode begins at step 6']").focus()
+    view.moves(lambda: view.page.keyboard.press("Space"))
+    view.moves(lambda: view.choose("step clears", "one step late"))
+    view.photograph("03_resets")
 
 
 def test_04_the_point_is_played_to_its_end(lab):
