@@ -1,4 +1,8 @@
-"""Where a goal is drawn from: named samplers, or any function of a NumPy generator."""
+"""Goal samplers: by name, or any function of a NumPy generator.
+
+>>> sorted(GOAL_SAMPLERS)
+['circle', 'semi_circle']
+"""
 
 import math
 from collections.abc import Callable
@@ -11,13 +15,24 @@ GoalSampler = Callable[[np.random.Generator], Any]
 
 
 def semi_circle_goal_sampler(rng: np.random.Generator) -> NDArray[np.float64]:
-    """A goal (2,) at distance 1 from the origin, its angle uniform in [0, pi]."""
+    """A goal (2,) at distance 1 from the origin, its angle uniform in [0, pi].
+
+    Example:
+        >>> goal = semi_circle_goal_sampler(np.random.default_rng(0))
+        >>> goal.shape, bool(goal[1] >= 0), round(float(np.hypot(*goal)), 6)
+        ((2,), True, 1.0)
+    """
     angle = rng.uniform(0.0, math.pi)
     return np.array((math.cos(angle), math.sin(angle)))
 
 
 def circle_goal_sampler(rng: np.random.Generator) -> NDArray[np.float64]:
-    """A goal (2,) at distance 1 from the origin, its angle uniform in [0, 2 pi]."""
+    """A goal (2,) at distance 1 from the origin, its angle uniform in [0, 2 pi].
+
+    Example:
+        >>> round(float(np.hypot(*circle_goal_sampler(np.random.default_rng(0)))), 6)
+        1.0
+    """
     angle = rng.uniform(0.0, 2.0 * math.pi)
     return np.array((math.cos(angle), math.sin(angle)))
 
@@ -29,11 +44,11 @@ GOAL_SAMPLERS: dict[str, GoalSampler] = {
 
 
 def find_goal_sampler(sampler: str | GoalSampler) -> GoalSampler:
-    """A sampler by its name in `GOAL_SAMPLERS`, or the callable itself.
+    """Look a sampler up by its name in `GOAL_SAMPLERS`; a callable is returned as it is.
 
     Raises:
-        ValueError: for a name that is not known.
-        TypeError: for something that is neither a name nor callable.
+        ValueError: for an unknown name.
+        TypeError: for anything that is neither a name nor callable.
     """
     if callable(sampler):
         return sampler
@@ -48,7 +63,7 @@ def find_goal_sampler(sampler: str | GoalSampler) -> GoalSampler:
 
 
 def check_array(name: str, value: Any, shape: tuple[int, ...]) -> NDArray[np.float64]:
-    """Numbers from outside (a goal, an action, one for each env) as a float64 array of their own.
+    """Copy numbers from the caller (a goal, actions) into a float64 array.
 
     Raises:
         ValueError: if the shape is not `shape` or an entry is not finite.

@@ -12,22 +12,22 @@ from rnn_tutorial.envs.wrappers import PreviousActionReward
 
 
 class CuedPointEnv(PointEnv):
-    """The goal is shown in the first observations and must be remembered from then on.
+    """A point env that shows the goal in the first observations only: it must be remembered.
 
     Description:
-        As `PointEnv`, with a cue. The smallest task in which memory pays: one vector of two numbers
-        must be held from the first step to the last. With a `delay` it must be held before the
-        point can move at all, so its position cannot stand in for the memory.
+        As `PointEnv`, with a cue: the smallest task in which memory pays. Two numbers must be kept
+        from the first step to the last. With a `delay` they must be kept while the point cannot
+        move, so its position cannot replace the memory.
 
     Action space:
-        Box(-1, 1, (2,), float32), as in `PointEnv`. The first `delay` actions move nothing.
+        Box(-1, 1, (2,), float32), as in `PointEnv`. The first `delay` actions have no effect.
 
     Observation space:
         Box((5,), float32): (x, y, goal x, goal y, cue flag). The last three are zero after the
         first `cue_steps` observations.
 
     Reward, start:
-        As in `PointEnv`: minus the distance; (0, 0). The first `delay` steps pay 0.
+        As in `PointEnv`: minus the distance; (0, 0). The reward of the first `delay` steps is 0.
 
     End:
         `truncated` after `delay + horizon` steps. Never `terminated`.
@@ -36,13 +36,20 @@ class CuedPointEnv(PointEnv):
         "goal" (2,), "distance" (float).
 
     Args:
-        cue_steps: how many observations, the one of the reset included, show the goal.
+        cue_steps: number of observations that show the goal, that of the reset included.
         goal_sampler, render_mode: as in `PointEnv`.
         horizon: steps in which the point can move.
-        delay: steps before these in which it cannot.
+        delay: earlier steps, in which it cannot.
 
     Version:
         v0.
+
+    Example:
+        >>> env = gym.make("rnn_tutorial/CuedPoint-v0", cue_steps=1)
+        >>> env.reset(options={"goal": (0.5, 1.0)})[0]
+        array([0. , 0. , 0.5, 1. , 1. ], dtype=float32)
+        >>> env.step(np.float32([1, 0]))[0]
+        array([0.1, 0. , 0. , 0. , 0. ], dtype=float32)
     """
 
     def __init__(
@@ -73,16 +80,16 @@ class CuedPointEnv(PointEnv):
 
 
 class PointTrialEnv(SparsePointEnv):
-    """A trial: several episodes toward one hidden goal, so that the first can teach the second.
+    """A trial: several episodes with one hidden goal, so that the first can inform the second.
 
-    This is the bare task, as the point sees it. `make_point_trial` (`rnn_tutorial/PointTrial-v0`)
-    adds previous action, previous reward and the episode-start flag to the observation, without
-    which the goal cannot be found out.
+    This env alone observes only the position. `make_point_trial` (`rnn_tutorial/PointTrial-v0`)
+    adds the previous action, the previous reward and the episode-start flag, without which the
+    goal cannot be inferred.
 
     Description:
-        After each `horizon` steps the point is put back at (0, 0), while the goal stays, and
-        `info["episode_start"]` is true. To gymnasium the whole trial is one episode: the memory is
-        meant to live through it (Duan et al. 2016, "RL^2", https://arxiv.org/abs/1611.02779).
+        After every `horizon` steps the point returns to (0, 0), the goal stays, and
+        `info["episode_start"]` is true. For gymnasium the whole trial is one episode: the memory
+        should last through it (Duan et al. 2016, "RL^2", https://arxiv.org/abs/1611.02779).
 
     Action space, observation space, reward:
         As in `SparsePointEnv`.
@@ -94,7 +101,7 @@ class PointTrialEnv(SparsePointEnv):
         `truncated` after `episodes_per_trial * horizon` steps. Never `terminated`.
 
     Info:
-        as in `SparsePointEnv`, and "episode_start" (bool): an episode of the trial begins here.
+        As in `SparsePointEnv`, and "episode_start" (bool): an episode of the trial begins here.
 
     Args:
         episodes_per_trial: episodes with the same goal.
@@ -135,7 +142,7 @@ class PointTrialEnv(SparsePointEnv):
 
 
 def make_point_trial(**settings: Any) -> gym.Env:
-    """`rnn_tutorial/PointTrial-v0`: a trial that the policy can learn from within itself.
+    """`rnn_tutorial/PointTrial-v0`: a trial with all that a policy needs to infer the goal.
 
     Observation space:
         Box((6,), float32): (x, y, previous action x, previous action y, previous reward,
@@ -143,12 +150,19 @@ def make_point_trial(**settings: Any) -> gym.Env:
 
     Args:
         **settings: as in `PointTrialEnv`.
+
+    Example:
+        >>> env = gym.make("rnn_tutorial/PointTrial-v0", horizon=2)
+        >>> env.reset(options={"goal": (0.2, 0.0)})[0]
+        array([0., 0., 0., 0., 0., 1.], dtype=float32)
+        >>> env.step(np.float32([1, 0]))[0].round(1)
+        array([0.1, 0. , 1. , 0. , 0.9, 0. ], dtype=float32)
     """
     return PreviousActionReward(PointTrialEnv(**settings), reward_range=(0.0, 1.0))
 
 
 def cued_space(horizon: int) -> gym.spaces.Box:
-    """The observations (5,) of the cued env: a position, then a goal and a flag."""
+    """The observations (5,) of the cued env: position, goal, flag."""
     position = position_space(horizon)
     goal = np.full(2, np.finfo(np.float32).max, np.float32)
     flag = np.zeros(1, np.float32)

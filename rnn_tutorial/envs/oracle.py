@@ -1,4 +1,4 @@
-"""The oracle: what a policy could do that sees the goal. It tells how good a return can be."""
+"""The oracle: the best policy that sees the goal. Its return is the best possible."""
 
 from typing import Any, NamedTuple
 
@@ -14,7 +14,7 @@ class OracleRun(NamedTuple):
 
     Attributes:
         rewards: (T,), one for each step.
-        positions: (T + 1, 2), as observed: the start first, and (0, 0) again where an episode of a
+        positions: (T + 1, 2), as observed: the start first, and (0, 0) wherever an episode of a
             trial begins.
     """
 
@@ -25,15 +25,15 @@ class OracleRun(NamedTuple):
 def oracle_action(position: Any, goal: Any) -> NDArray[np.float64]:
     """The velocity that brings each coordinate as near to the goal as one step can.
 
-    No other action leaves |dx| or |dy| smaller, after this step or any later one, so in every
-    env of this package no policy earns more.
+    No other action makes |dx| or |dy| smaller, after this step or any later one, so no policy earns
+    more in any env of this package.
 
     Args:
         position: (2,) or (N, 2).
         goal: (2,) or (N, 2).
 
     Returns:
-        The action, clipped to [-1, 1], in the shape that the two have together.
+        The action, clipped to [-1, 1], in the broadcast shape of the two.
 
     Raises:
         ValueError: if position or goal does not end in two coordinates.
@@ -46,10 +46,10 @@ def oracle_action(position: Any, goal: Any) -> NDArray[np.float64]:
 
 
 def run_oracle(env: gym.Env, goal: Any) -> OracleRun:
-    """Runs the oracle for one episode of a point env.
+    """Run the oracle for one episode of a point env.
 
     Args:
-        env: any of the point envs, wrapped or not; it is reset.
+        env: any point env, wrapped or not; it is reset.
         goal: (2,), the goal of the episode.
     """
     base: Any = env.unwrapped

@@ -1,4 +1,4 @@
-"""The point env: a point on the plane walks toward a goal that it does not see."""
+"""The point env: a point on the plane moves toward a goal that it does not observe."""
 
 from typing import Any
 
@@ -11,8 +11,8 @@ from rnn_tutorial.envs.goals import GoalSampler, check_array, find_goal_sampler
 
 STEP_SIZE = 0.1  # length units that a full action moves the point along each axis
 
-# The arithmetic below works on one point (2,) and on many (N, 2) alike: the single env and the
-# vector env share it, and so agree to the last bit.
+# The arithmetic below works for one point (2,) and for many (N, 2): the single env and the vector
+# env share it, so they agree to the last bit.
 
 
 def move(position: NDArray[np.float64], action: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -33,26 +33,26 @@ def sparse_reward(distance: Any, radius: float) -> Any:
 
 
 class PointEnv(gym.Env):
-    """A point walks on the plane; the reward tells how near the goal is, the observation does not.
+    """A point moves on the plane; the reward depends on the goal, the observation does not.
 
     Description:
         The point starts at (0, 0). The goal is the hidden task of the episode. Nothing in the
         observation depends on it, so no policy, with memory or without, can know where it is
-        (see `CuedPointEnv` and `PointTrialEnv` for tasks with evidence to remember).
+        (`CuedPointEnv` and `PointTrialEnv` give evidence that can be remembered).
 
     Action space:
-        Box(-1, 1, (2,), float32): the velocity. Clipped to [-1, 1], then scaled by 0.1 and added
-        to the position.
+        Box(-1, 1, (2,), float32): the velocity, clipped to [-1, 1], scaled by 0.1 and added to the
+        position.
 
     Observation space:
-        Box((2,), float32): the position (x, y), bounded by what the horizon allows.
+        Box((2,), float32): the position (x, y), bounded by the reach within the horizon.
 
     Reward:
         Minus the Euclidean distance to the goal after the move.
 
     Start:
-        Position (0, 0) and a new goal from the sampler, unless one is fixed by `set_task` or given
-        for this episode by `reset(options={"goal": (x, y)})`.
+        Position (0, 0), and a new goal from the sampler, unless `set_task` fixed one or
+        `reset(options={"goal": (x, y)})` sets one for this episode.
 
     End:
         `truncated` after `horizon` steps. Never `terminated`.
@@ -68,6 +68,14 @@ class PointEnv(gym.Env):
 
     Version:
         v0.
+
+    Example:
+        >>> env = PointEnv(horizon=30, render_mode="ansi")
+        >>> env.reset(options={"goal": (0.6, 0.8)})[0]
+        array([0., 0.], dtype=float32)
+        >>> observation, reward, terminated, truncated, info = env.step((1.0, 0.5))
+        >>> env.render()
+        'step   1 of 30: at (+0.10, +0.05), goal (+0.60, +0.80), distance 0.90'
     """
 
     metadata: dict[str, Any] = {"render_modes": ["rgb_array", "ansi"], "render_fps": 10}
@@ -93,10 +101,10 @@ class PointEnv(gym.Env):
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[NDArray[np.float32], dict[str, Any]]:
-        """Begins an episode.
+        """Begin an episode.
 
         Args:
-            seed: starts the env's generator anew; None goes on with the present one.
+            seed: of a new generator; None keeps the present one.
             options: {"goal": (x, y)} sets the goal of this episode only.
 
         Raises:
@@ -115,13 +123,13 @@ class PointEnv(gym.Env):
         return self._observation(), self._info()
 
     def step(self, action: Any) -> tuple[NDArray[np.float32], float, bool, bool, dict[str, Any]]:
-        """Moves the point by one step.
+        """Move the point by one step.
 
         Args:
             action: velocity (2,), clipped to [-1, 1].
 
         Raises:
-            ResetNeeded: before the first reset, and after the end of an episode.
+            ResetNeeded: before the first reset and after the end of an episode.
             ValueError: if the action does not have shape (2,) or is not finite.
         """
         if self._elapsed is None:
@@ -137,11 +145,11 @@ class PointEnv(gym.Env):
         return observation, reward, False, truncated, info
 
     def sample_task(self) -> NDArray[np.float64]:
-        """A goal (2,) from the sampler and the env's generator; the present one stays."""
+        """Draw a goal (2,) from the sampler; the present goal stays."""
         return check_array("goal", self.goal_sampler(self.np_random), (2,))
 
     def set_task(self, goal: Any) -> None:
-        """Fixes the goal (2,), now and at every later reset, until `reset_task`."""
+        """Fix the goal (2,), now and at every later reset, until `reset_task`."""
         self._fixed_goal = check_array("goal", goal, (2,))
         self.goal = self._fixed_goal.copy()
 
@@ -158,13 +166,13 @@ class PointEnv(gym.Env):
         return self.goal.copy()
 
     def reset_task(self) -> NDArray[np.float64]:
-        """Lets go of a fixed goal and draws a new one, which is returned (2,)."""
+        """Release a fixed goal, draw a new one (2,) and return it."""
         self._fixed_goal = None
         self.goal = self.sample_task()
         return self.goal.copy()
 
     def render(self) -> Any:
-        """The present state: an RGB array (400, 400, 3), a line of text, or None without a mode.
+        """Render the state: an RGB array (400, 400, 3), a line of text, or None without a mode.
 
         Raises:
             ResetNeeded: before the first reset.
@@ -196,7 +204,7 @@ class PointEnv(gym.Env):
 
 
 class SparsePointEnv(PointEnv):
-    """A point env that pays only near the goal.
+    """A point env with a reward only near the goal.
 
     Description, action, observation, start, end:
         As in `PointEnv`.
@@ -208,11 +216,17 @@ class SparsePointEnv(PointEnv):
         "goal" (2,), "distance", and both rewards: "sparse_reward", "dense_reward" (floats).
 
     Args:
-        goal_radius: radius of the disc that pays, in length units, in (0, 1].
+        goal_radius: radius of the rewarded disc, in length units, in (0, 1].
         goal_sampler, horizon, render_mode: as in `PointEnv`.
 
     Version:
         v0.
+
+    Example:
+        >>> env = gym.make("rnn_tutorial/SparsePoint-v0", goal_radius=0.2)
+        >>> _ = env.reset(options={"goal": (0.25, 0.0)})
+        >>> [round(env.step(np.float32([1, 0]))[1], 2) for _ in range(2)]
+        [0.85, 0.95]
     """
 
     def __init__(
@@ -235,13 +249,13 @@ class SparsePointEnv(PointEnv):
 
 
 def position_space(horizon: int) -> gym.spaces.Box:
-    """The positions (2,) that a point can reach within the horizon, with one step to spare."""
+    """The positions (2,) within reach in `horizon` steps, plus a margin of one step."""
     reach = STEP_SIZE * (horizon + 1)
     return gym.spaces.Box(-reach, reach, (2,), np.float32)
 
 
 def check_at_least(smallest: int, **setting: int) -> int:
-    """The value of one named setting, if it is large enough."""
+    """Return the value of one named setting; raise a ValueError if it is too small."""
     ((name, value),) = setting.items()
     if value < smallest:
         raise ValueError(f"{name}: expected at least {smallest}, got {value}")

@@ -23,9 +23,9 @@ ENTRY_POINTS = {
 
 
 def register_envs() -> None:
-    """Registers every id for `gymnasium.make` and `gymnasium.make_vec`; a second call does nothing.
+    """Register every id for `gymnasium.make` and `gymnasium.make_vec`; a second call does nothing.
 
-    No `max_episode_steps` is given: the envs count their own horizon and say `truncated`.
+    `max_episode_steps` is not set: the envs count their own horizon and return `truncated`.
     """
     for name, (single, vector) in ENTRY_POINTS.items():
         if name not in gym.registry:

@@ -1,4 +1,4 @@
-"""The picture of a point env, drawn by matplotlib without a display.
+"""Pictures of a point env, drawn by matplotlib without a display.
 
 This file is separate from the envs so that importing them does not load matplotlib.
 """
@@ -13,7 +13,7 @@ from rnn_tutorial.colours import OBSERVATION, REWARD
 
 
 def draw_goal(ax: Axes, goal: np.ndarray, radius: float | None = None) -> None:
-    """Draw the goal (2,) as a star, with the disc that pays where there is a radius."""
+    """Draw the goal (2,) as a star, with the rewarded disc if there is a radius."""
     if radius is not None:
         ax.add_patch(Circle((goal[0], goal[1]), radius, color=REWARD, alpha=0.25, lw=0))
     ax.plot(*goal, marker="*", ms=14, color=REWARD, ls="none", zorder=4)
@@ -34,7 +34,7 @@ def set_plane(ax: Axes, reach: float = 1.5) -> None:
 def render_scene(path: np.ndarray, goal: np.ndarray, radius: float | None) -> np.ndarray:
     """Return an RGB array (400, 400, 3), uint8, of the path (T, 2) so far and the goal (2,).
 
-    The view is [-1.5, 1.5] on both axes and widens when the point leaves it.
+    The view is [-1.5, 1.5] on both axes, wider if the point or the goal is outside.
     """
     fig = Figure(figsize=(4, 4), dpi=100, layout="constrained")
     canvas = FigureCanvasAgg(fig)

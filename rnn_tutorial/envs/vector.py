@@ -1,4 +1,4 @@
-"""The native vector envs: N points moved by one NumPy call, bit for bit equal to N single envs."""
+"""The native vector envs: one NumPy call moves N points, bit for bit as N single envs do."""
 
 from typing import Any
 
@@ -28,19 +28,26 @@ Array = NDArray[Any]
 class PointVectorEnv(VectorEnv):
     """N copies of `PointEnv`, stepped together.
 
-    Env i of `reset(seed=s)` is `PointEnv().reset(seed=s + i)`: the same goals, trajectories,
-    rewards and flags, also after its own resets (each env has its own generator).
+    After `reset(seed=s)` env i equals a `PointEnv` after `reset(seed=s + i)`: the same goals,
+    trajectories, rewards and flags, also in later episodes (each env has its own generator).
 
-    Autoreset: `AutoresetMode.SAME_STEP` by default. The step that ends an episode already returns
-    the first observation of the next one; the true last observation is in `info["final_obs"]`
-    (N, obs) and what was known of it in `info["final_info"]`, both valid where
-    `info["_final_obs"]` is true. With `AutoresetMode.NEXT_STEP` the last observation is returned,
-    and the following step ignores its action, begins the new episode and pays 0.
+    Autoreset: with `AutoresetMode.SAME_STEP`, the default, the step that ends an episode returns
+    the first observation of the next one. The true last observation is in `info["final_obs"]`
+    (N, obs) and its info in `info["final_info"]`, both valid where `info["_final_obs"]` is true.
+    With `AutoresetMode.NEXT_STEP` the step returns the last observation; the following step ignores
+    its action, begins the new episode and has reward 0.
 
     Args:
         num_envs: N.
         goal_sampler, horizon: as in `PointEnv`.
         autoreset_mode: SAME_STEP or NEXT_STEP.
+
+    Example:
+        >>> envs = gym.make_vec("rnn_tutorial/Point-v0", num_envs=2, horizon=1)
+        >>> _ = envs.reset(seed=0)
+        >>> observation, reward, terminated, truncated, info = envs.step([[1.0, 0.0], [0.0, 1.0]])
+        >>> truncated, observation[0], info["final_obs"][0]  # first and true last observation
+        (array([ True,  True]), array([0., 0.], dtype=float32), array([0.1, 0. ], dtype=float32))
     """
 
     metadata: dict[str, Any] = {"autoreset_mode": AutoresetMode.SAME_STEP}
@@ -66,7 +73,7 @@ class PointVectorEnv(VectorEnv):
         self.position = np.zeros((num_envs, 2))
         self.distance = np.zeros(num_envs)
         self._elapsed = np.zeros(num_envs, dtype=np.int64)
-        self._over = np.zeros(num_envs, dtype=bool)  # ended, and not begun anew (NEXT_STEP)
+        self._over = np.zeros(num_envs, dtype=bool)  # to be reset by the next step
         self._all = np.ones(num_envs, dtype=bool)
         self._generators: list[np.random.Generator] = []
 
@@ -76,11 +83,11 @@ class PointVectorEnv(VectorEnv):
         seed: int | list[int | None] | None = None,
         options: dict[str, Any] | None = None,
     ) -> tuple[NDArray[np.float32], dict[str, Any]]:
-        """Begins an episode in every env.
+        """Begin an episode in every env.
 
         Args:
-            seed: s gives env i the seed s + i; a list gives each its own; None goes on with the
-                present generators.
+            seed: s gives env i the seed s + i; a list has one for each env; None keeps the present
+                generators.
             options: {"goal": (x, y) or (N, 2)} sets the goals of this first episode only.
 
         Raises:
@@ -100,7 +107,7 @@ class PointVectorEnv(VectorEnv):
     def step(
         self, actions: Any
     ) -> tuple[NDArray[np.float32], NDArray[np.float64], Array, Array, dict[str, Any]]:
-        """Moves every point by one step.
+        """Move every point by one step.
 
         Args:
             actions: velocities (N, 2), clipped to [-1, 1].
@@ -147,7 +154,7 @@ class PointVectorEnv(VectorEnv):
                     self._generators[i] = seeding.np_random(s)[0]
 
     def _begin(self, which: Array, goal: Array | None = None) -> None:
-        """Begins an episode in the envs of a mask (N,), with goals drawn, or given one for each."""
+        """Begin an episode in the envs of a mask (N,), with the given goals or drawn ones."""
         rows = np.flatnonzero(which)
         if goal is None:
             drawn = [self.goal_sampler(self._generators[i]) for i in rows]
@@ -176,7 +183,7 @@ class PointVectorEnv(VectorEnv):
         return self._masked(goal=self.goal.copy(), distance=self.distance.copy())
 
     def _masked(self, **values: Array) -> dict[str, Any]:
-        """Gymnasium's form of a vector env's info: each entry with a mask of where it is valid."""
+        """A vector env's info in gymnasium's form: each entry with a mask of where it is valid."""
         info: dict[str, Any] = {}
         for name, value in values.items():
             info[name], info["_" + name] = value, self._all.copy()

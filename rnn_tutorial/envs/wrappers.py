@@ -1,4 +1,4 @@
-"""A wrapper that puts into the observation what a memory needs to learn within an episode."""
+"""A wrapper that adds to the observation what a policy needs to learn within an episode."""
 
 from typing import Any
 
@@ -9,23 +9,30 @@ from numpy.typing import NDArray
 
 
 class PreviousActionReward(gym.Wrapper, gym.utils.RecordConstructorArgs):
-    """Appends previous action, previous reward and an episode-start flag to the observation.
+    """Append the previous action, the previous reward and an episode-start flag to observations.
 
-    These are the inputs of RL^2 (Duan et al. 2016, https://arxiv.org/abs/1611.02779). Works on any
-    env with Box observations and Box or Discrete actions.
+    These are the inputs of RL^2 (Duan et al. 2016, https://arxiv.org/abs/1611.02779). It works with
+    any env with Box observations and Box or Discrete actions.
 
     Observation:
-        Box((D + A + 2,), float32): the wrapped observation, flattened (D); the previous action as
-        executed, clipped to its space, or one-hot (A); the previous reward; the flag. After a reset
-        action and reward are zero and the flag is one. Inside an episode the flag is one where the
-        wrapped env reports `info["episode_start"]`, as a trial of several episodes does.
+        Box((D + A + 2,), float32): the wrapped observation, flattened (D); the previous action,
+        clipped to its space, or one-hot (A); the previous reward; the flag. After a reset the
+        action and the reward are 0 and the flag is 1. Within an episode the flag is 1 where the
+        wrapped env's `info["episode_start"]` is true, as in a trial of several episodes.
 
     Args:
         env: the env to wrap.
-        reward_range: bounds of the reward, used for the observation space.
+        reward_range: bounds of the reward, for the observation space.
 
     Raises:
-        TypeError: if a space is of another kind.
+        TypeError: for a space of another kind.
+
+    Example:
+        >>> env = PreviousActionReward(gym.make("CartPole-v1"))
+        >>> env.reset(seed=0)[0][4:]  # behind the four numbers of CartPole
+        array([0., 0., 0., 1.], dtype=float32)
+        >>> env.step(1)[0][4:]
+        array([0., 1., 1., 0.], dtype=float32)
     """
 
     def __init__(self, env: gym.Env, reward_range: tuple[float, float] = (-np.inf, np.inf)) -> None:
@@ -59,7 +66,7 @@ class PreviousActionReward(gym.Wrapper, gym.utils.RecordConstructorArgs):
 
 
 def action_space_as_box(space: gym.Space) -> Box:
-    """The space in which an action is shown: itself, or the one-hot vectors of a Discrete space."""
+    """The space of the appended action: a Box itself, or one-hot vectors for a Discrete space."""
     if isinstance(space, Box):
         return space
     if isinstance(space, Discrete):
@@ -68,7 +75,7 @@ def action_space_as_box(space: gym.Space) -> Box:
 
 
 def encode_action(action: Any, space: gym.Space) -> NDArray[np.float32]:
-    """The action as it is shown: clipped to its Box, or one-hot."""
+    """The appended action: clipped to its Box, or one-hot."""
     if isinstance(space, Box):
         return np.clip(np.asarray(action, np.float32), space.low, space.high)
     one_hot = np.zeros(int(space.n), np.float32)  # type: ignore[attr-defined]
