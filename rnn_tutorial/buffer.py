@@ -1,8 +1,8 @@
-"""The rollout buffer: what a recurrent policy needs stored, and how it becomes minibatches.
+"""The rollout buffer: storing a rollout of a recurrent policy and cutting it into minibatches.
 
-Storage is time-major (T, N, ...). Beside observation, action, reward it keeps three flags apart
-(`reset`, `terminated`, `truncated`) and the policy's state before steps 0, L, 2L, ..., where L is
-the BPTT length: the state that a sequence cut there has to start from.
+Storage is time-major (T, N, ...). It keeps `reset`, `terminated` and `truncated` as three separate
+flags, and the policy's state before steps 0, L, 2L, ..., where L is the BPTT length: the states
+from which the sequences cut there start.
 """
 
 from collections.abc import Iterator
@@ -26,13 +26,12 @@ class Sequences:
     Attributes:
         observation: (L, B, *obs).
         action: (L, B, *action), as drawn.
-        log_prob: (L, B), of the policy that acted.
-        value: (L, B), of the policy that acted.
+        log_prob, value: (L, B), of the policy that acted.
         advantage: (L, B).
-        target: (L, B), what the value is fitted to: advantage + value.
+        target: (L, B), the critic's target: advantage + value.
         reset: (L, B) bool.
-        valid: (L, B) bool, false where an entry is padding or no step of an episode.
-        state: what each sequence starts from, batch axis B.
+        valid: (L, B) bool, false for padding and for steps that an env spent on resetting.
+        state: the state before each sequence, batch axis B.
     """
 
     observation: Tensor
@@ -50,19 +49,32 @@ TIME_MAJOR = [entry.name for entry in fields(Sequences) if entry.name != "state"
 
 
 class RolloutBuffer:
-    """T steps of N envs, and what is computed from them.
+    """T steps of N envs, their advantages and value targets, and the sequences cut from them.
 
     Args:
         length: T.
         num_envs: N.
-        bptt_length: L, the steps in one sequence, at most T; None is T.
-        device: where the tensors are kept.
+        bptt_length: L, the steps in one sequence, from 1 to T; None means T.
+        device: of the stored tensors.
 
     Attributes:
         states: the states before steps 0, L, 2L, ...
 
     Raises:
-        ValueError: for a BPTT length that is not in 1 to T.
+        ValueError: for a BPTT length outside 1 to T.
+
+    Example:
+        >>> buffer, zero, no = RolloutBuffer(5, 2, 3), torch.zeros(2), torch.zeros(2).bool()
+        >>> flags = {"reset": no, "terminated": no, "truncated": no, "valid": ~no}
+        >>> step = {"observation": torch.zeros(2, 4), "action": torch.zeros(2, 1), **flags}
+        >>> for _ in range(5):
+        ...     buffer.add(torch.zeros(1, 2, 8), log_prob=zero, value=zero, reward=zero + 1, **step)
+        >>> buffer.finish(zero, torch.zeros(5, 2), gamma=1.0, gae_lambda=1.0)
+        >>> buffer["advantage"][:, 0]
+        tensor([5., 4., 3., 2., 1.])
+        >>> sequences = buffer.sequences()  # (L, B): two stretches of time for each of two envs
+        >>> sequences.advantage.shape, sequences.valid[:, -1]  # a step of padding at the end
+        (torch.Size([3, 4]), tensor([ True,  True, False]))
     """
 
     def __init__(
@@ -79,18 +91,17 @@ class RolloutBuffer:
         self.clear()
 
     def clear(self) -> None:
-        """Empties the buffer."""
+        """Empty the buffer."""
         self.steps = 0
         self.states: list[State] = []
         self._columns: dict[str, Tensor] = {}
 
     def add(self, state: State, **step: Tensor | np.ndarray) -> None:
-        """Stores one step of every env.
+        """Store one step of every env.
 
         Args:
-            state: the policy's state before this step (before any clearing at its reset).
-            **step: by name, each (N, ...): observation, action, log_prob, value, reward, reset,
-                terminated, truncated, valid.
+            state: the policy's state before this step, not yet cleared by its reset.
+            **step: the entries of `COLUMNS`, each (N, ...).
 
         Raises:
             ValueError: if the buffer is full, a column is missing or unknown, or an entry does not
@@ -125,11 +136,11 @@ class RolloutBuffer:
         gamma: float,
         gae_lambda: float,
     ) -> None:
-        """Computes advantages and value targets of a full buffer; see `gae`.
+        """Compute the advantages and value targets of a full buffer; see `gae`.
 
         Args:
             last_value: V of the observation after the last step.
-            true_next_value: V of the last observation of the episodes that step t truncated.
+            true_next_value: where step t truncated an episode, V of its last observation.
             gamma: discount.
             gae_lambda: GAE's lambda.
 
@@ -155,7 +166,7 @@ class RolloutBuffer:
         """All steps as sequences: N for each of the ceil(T / L) stretches of time.
 
         Args:
-            states: what the stretches start from; None is what was stored. (`ppo` recomputes.)
+            states: the state before each stretch; None means the stored ones.
 
         Raises:
             ValueError: before `finish`.
@@ -187,16 +198,15 @@ def gae(
 ) -> Float[Tensor, "T N"]:
     """Generalised advantage estimates (Schulman et al. 2016, https://arxiv.org/abs/1506.02438).
 
-    Where step t terminated, what follows is worth 0, also if it was truncated as well. Where it was
-    truncated, what follows is worth `true_next_value[t]`, the value of the episode's true last
-    observation. Elsewhere it is worth `next_value[t]`. Nothing is summed across an end of either
-    kind.
+    The value after step t is 0 if the step terminated its episode (truncated or not),
+    `true_next_value[t]` if it only truncated it, and `next_value[t]` otherwise. The sum stops at
+    the end of an episode, of either kind.
 
     Args:
         reward: of each step.
         value: V of the observation at each step.
         next_value: V of the observation after each step, where the episode goes on.
-        true_next_value: V of the last observation, where the step was truncated.
+        true_next_value: V of the episode's last observation, where the step was truncated.
         terminated: where a step ended its episode for good.
         truncated: where a step's episode was cut off.
         gamma: discount.
@@ -215,15 +225,15 @@ def gae(
 def minibatches(
     sequences: Sequences, number: int, generator: torch.Generator | None = None
 ) -> Iterator[Sequences]:
-    """Shuffles whole sequences into minibatches; each sequence is in exactly one of them.
+    """Shuffle whole sequences into minibatches; each sequence is in exactly one of them.
 
     Args:
         sequences: B of them.
-        number: how many minibatches; sizes differ by one at most where B does not divide.
+        number: of minibatches; their sizes differ by at most one.
         generator: of the shuffle, on the CPU.
 
     Raises:
-        ValueError: if there are fewer sequences than minibatches.
+        ValueError: for fewer sequences than minibatches.
     """
     count = sequences.reset.shape[1]
     if not 1 <= number <= count:
@@ -240,18 +250,18 @@ def pick(sequences: Sequences, chosen: Tensor) -> Sequences:
 
 
 def masked_mean(x: Tensor, valid: Tensor) -> Tensor:
-    """The mean of the entries that are steps: padding counts for nothing, not even in the n."""
+    """The mean of the valid entries: padding is left out of the sum and of the count."""
     return x.masked_fill(~valid, 0.0).sum() / valid.sum()
 
 
 def normalise(x: Tensor, valid: Tensor) -> Tensor:
-    """Mean 0 and standard deviation 1 over the entries that are steps; 0 elsewhere."""
+    """Scale to mean 0 and standard deviation 1 over the valid entries; 0 elsewhere."""
     centred = (x - masked_mean(x, valid)).masked_fill(~valid, 0.0)
     return centred / (masked_mean(centred.square(), valid).sqrt() + 1e-8)
 
 
 def join_states(states: list[State]) -> State:
-    """States one after another along the batch axis."""
+    """Concatenate states along the batch axis."""
     hidden = [state[0] if isinstance(state, tuple) else state for state in states]
     cell = [state[1] for state in states if isinstance(state, tuple)]
     return (torch.cat(hidden, 1), torch.cat(cell, 1)) if cell else torch.cat(hidden, 1)

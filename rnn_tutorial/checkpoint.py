@@ -1,6 +1,6 @@
 """Checkpoints without pickle: tensors and a JSON note in one safetensors file.
 
-A checkpoint holds the policy, the optimiser, the generator and what the caller adds (settings,
+A checkpoint holds the policy, the optimiser, the generator and the caller's note (settings,
 history). The format: https://huggingface.co/docs/safetensors.
 """
 
@@ -19,7 +19,7 @@ from rnn_tutorial.policy import RNNPolicy
 
 
 class CheckpointError(ValueError):
-    """A checkpoint that cannot be read, or that is of another policy; the message says why."""
+    """A checkpoint is unreadable, or belongs to another policy; the message says why."""
 
 
 def save_checkpoint(
@@ -29,17 +29,17 @@ def save_checkpoint(
     generator: torch.Generator,
     note: dict[str, Any],
 ) -> None:
-    """Writes a checkpoint; a file of that name is replaced only when the new one is whole.
+    """Write a checkpoint; an existing file is replaced only once the new one is complete.
 
     Args:
         path: the file.
-        policy: its weights are kept.
-        optimiser: its moments are kept; its settings are the caller's to keep, in the note.
-        generator: its state is kept.
+        policy: its weights are saved.
+        optimiser: its moments are saved; its settings belong in the note.
+        generator: its state is saved.
         note: anything that JSON can hold.
 
     Raises:
-        TypeError: for a note that it cannot hold, such as a module of the reader's own.
+        TypeError: for a note that JSON cannot hold, for example with a module in it.
     """
     path, text = Path(path), json.dumps(note)
     tensors = {f"policy.{name}": tensor for name, tensor in policy.state_dict().items()}
@@ -53,10 +53,16 @@ def save_checkpoint(
 
 
 def read_checkpoint(path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """The tensors of a checkpoint by name, and its note.
+    """Read the tensors of a checkpoint, by name, and its note.
 
     Raises:
         CheckpointError: if the file is missing or damaged.
+
+    Example:
+        >>> from rnn_tutorial.data import data_path
+        >>> tensors, note = read_checkpoint(data_path("cued_gru.safetensors"))
+        >>> tensors["policy.critic.weight"].shape, note["policy_settings"]["cell"]
+        (torch.Size([1, 64]), 'gru')
     """
     try:
         with safe_open(path, framework="pt") as file:
@@ -76,14 +82,14 @@ def load_checkpoint(
     optimiser: torch.optim.Optimizer | None = None,
     generator: torch.Generator | None = None,
 ) -> dict[str, Any]:
-    """Puts a checkpoint into a policy and, where they are given, an optimiser and a generator.
+    """Load a checkpoint into a policy and, if given, an optimiser and a generator.
 
     Returns:
         The note.
 
     Raises:
         CheckpointError: if the file is missing, damaged, or of another architecture; nothing is
-            changed then.
+            loaded then.
     """
     tensors, note = read_checkpoint(path)
     weights = _below("policy.", tensors)
@@ -104,10 +110,19 @@ def load_checkpoint(
 def load_policy(
     path: str | Path, observation_space: gym.Space, action_space: gym.Space
 ) -> RNNPolicy:
-    """A trained policy, built from the settings in the checkpoint's note.
+    """Build a policy from the settings in a checkpoint's note and load its weights.
 
     Raises:
         CheckpointError: as `load_checkpoint`.
+
+    Example:
+        >>> from rnn_tutorial.data import data_path
+        >>> env = gym.make("rnn_tutorial/CuedPoint-v0")
+        >>> path = data_path("cued_lstm.safetensors")
+        >>> load_policy(path, env.observation_space, env.action_space).core
+        RecurrentCore(
+          (rnn): LSTM(5, 64)
+        )
     """
     _, note = read_checkpoint(path)
     policy = RNNPolicy(observation_space, action_space, **note["policy_settings"])
@@ -120,7 +135,7 @@ def _below(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
 
 
 def _compare(path: str | Path, expected: dict[str, torch.Size], got: dict[str, Tensor]) -> None:
-    """Raises a CheckpointError that names every weight that differs."""
+    """Raise a CheckpointError that names every weight that differs."""
     faults = [f"{name} is missing" for name in expected.keys() - got.keys()]
     faults += [f"{name} is not in this policy" for name in got.keys() - expected.keys()]
     faults += [

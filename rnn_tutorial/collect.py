@@ -1,4 +1,4 @@
-"""Collecting: a policy acts in a vector env, and what learning needs goes into the buffer."""
+"""Collecting: a policy acts in a vector env and fills the rollout buffer."""
 
 from dataclasses import dataclass
 
@@ -15,14 +15,14 @@ from rnn_tutorial.settings import Settings
 
 @dataclass
 class Carry:
-    """What goes from one rollout to the next: the episodes do not end where a rollout does.
+    """The inputs of the next step, handed from one rollout to the next: episodes go on across them.
 
     Attributes:
-        observation: (N, *obs), the next one to be seen.
-        reset: (N,) bool, whether it begins an episode.
-        valid: (N,) bool, false where the next step only resets the env.
-        state: the policy's state before it.
-        episode_return: (N,), what the running episodes have earned so far.
+        observation: (N, *obs).
+        reset: (N,) bool, whether the observation begins an episode.
+        valid: (N,) bool, false where the step only resets the env.
+        state: the policy's state before the step.
+        episode_return: (N,), the rewards of the running episodes so far, summed.
     """
 
     observation: np.ndarray
@@ -33,7 +33,7 @@ class Carry:
 
 
 def begin(policy: RNNPolicy, env: VectorEnv, seed: int) -> Carry:
-    """Resets the envs; every episode begins."""
+    """Reset all envs."""
     n = env.num_envs
     observation, _ = env.reset(seed=seed)
     state = policy.initial_state(n)
@@ -48,17 +48,18 @@ def collect(
     settings: Settings,
     generator: torch.Generator,
 ) -> tuple[RolloutBuffer, Carry, list[float]]:
-    """Runs the policy for T steps of every env.
+    """Run the policy for T steps of every env.
 
     Args:
         policy: the policy that acts.
         env: a vector env with autoreset mode SAME_STEP or NEXT_STEP.
-        carry: from `begin` or from the rollout before.
+        carry: from `begin` or from the previous rollout.
         settings: T, L, gamma, lambda, reward scale.
         generator: of the actions.
 
     Returns:
-        The buffer, with advantages; what to carry on; the returns of the episodes that ended.
+        The buffer, with advantages; the carry of the next rollout; the returns of the episodes that
+        ended.
     """
     length, n = settings.rollout_length, env.num_envs
     buffer = RolloutBuffer(length, n, settings.bptt_length)
@@ -85,7 +86,7 @@ def collect(
             truncated=truncated,
             valid=carry.valid,
         )
-        if not same_step and t > 0:  # the true last observation is the one seen in this step
+        if not same_step and t > 0:  # this step's observation is the true last one
             true_next_value[t - 1] = output.value
         if same_step and truncated.any():
             cut = np.flatnonzero(truncated)

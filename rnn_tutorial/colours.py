@@ -1,7 +1,7 @@
-"""One colour per role, the same in every picture and in the words around it.
+"""One colour per role, the same in every picture and in the text around it.
 
 The colours are the colour-blind-safe set of Okabe and Ito (2008), https://jfly.uni-koeln.de/color/.
-This module is plain data so that the lowest rooms can use it without loading matplotlib.
+This module is plain data, so that any module can use it without loading matplotlib.
 """
 
 OBSERVATION = "#0072B2"  # blue: observations, the agent's path, the cue
@@ -11,7 +11,7 @@ ACTION = "#009E73"  # green: actions and their distribution
 REWARD = "#CC79A7"  # purple: reward, value, and the goal that gives them
 GRADIENT = "#767676"  # the ink, drawn in full lines: gradients
 BOUNDARY = "#8A8A8A"  # grey, dashed: where one episode ends and the next begins
-PADDING = "#D9D9D9"  # light grey, hatched: entries that stand for nothing
+PADDING = "#D9D9D9"  # light grey, hatched: entries that are not steps
 
 # Text and frames. Its contrast is 4.5 on white and 4.2 on JupyterLab's dark page (#111111); no
 # colour has 4.5 on both.

@@ -1,8 +1,10 @@
-"""The committed data: found by name, and compared with its checksum before it is used.
+"""Finding the files of `data/` by name; each is compared with its checksum before it is used.
 
-`data/manifest.json` holds for every file its sha256, the command and seeds that made it and the
-versions of the libraries. A checkout has the folder at its top; the wheel carries it inside the
-package.
+`data/manifest.json` holds for every file its sha256, the command and seeds that made it, and the
+versions of the libraries. In a checkout the folder is at the top, in the wheel inside the package.
+
+    >>> data_path("delay.csv").name, sorted(read_manifest()["delay.csv"])
+    ('delay.csv', ['about', 'bytes', 'command', 'seeds', 'sha256', 'versions'])
 """
 
 import hashlib
@@ -21,14 +23,14 @@ FOLDER = PACKAGE.parent / "data" if CHECKOUT else PACKAGE / "_data"
 
 
 class DataError(ValueError):
-    """A data file that is missing or damaged; the message says which, and how to restore it."""
+    """A data file is missing or damaged; the message says which, and how to restore it."""
 
 
 def restore_command(name: str) -> str:
-    """The shell command that restores a file: git's in a checkout, pip's for an installed wheel."""
+    """The shell command that restores a file: git in a checkout, pip for an installed wheel."""
     if CHECKOUT:
         return f"git -C {shlex.quote(str(PACKAGE.parent))} checkout -- data/{name}"
-    # pip notes where a package came from, unless it came from an index by its name (PEP 610).
+    # pip records where a package came from, unless it was installed from an index (PEP 610).
     installed = next(iter(distributions(name="rnn_tutorial")), None)
     origin = installed and installed.read_text("direct_url.json")
     source = json.loads(origin)["url"] if origin else "rnn_tutorial"
@@ -36,7 +38,7 @@ def restore_command(name: str) -> str:
 
 
 def read_manifest(folder: Path = FOLDER) -> dict[str, dict[str, Any]]:
-    """File name -> sha256, command, seeds and versions.
+    """Read the manifest: file name -> sha256, command, seeds and versions.
 
     Raises:
         DataError: if the manifest is missing or damaged.
@@ -58,11 +60,11 @@ def sha256_of(path: Path) -> str:
 
 
 def data_path(name: str, folder: Path = FOLDER) -> Path:
-    """The path of a committed file, after its checksum was found right.
+    """Return the path of a file, after comparing its checksum.
 
     Args:
         name: the file's name, e.g. "cued_gru.safetensors".
-        folder: where the manifest stands.
+        folder: the folder of the manifest.
 
     Raises:
         DataError: for a file that is not in the manifest, missing, or damaged.
@@ -83,10 +85,15 @@ def data_path(name: str, folder: Path = FOLDER) -> Path:
 
 
 def read_table(name: str, folder: Path = FOLDER) -> "pd.DataFrame":
-    """A committed CSV file as a table.
+    """Read a CSV file of `data/` as a table.
 
     Raises:
         DataError: as `data_path`.
+
+    Example:
+        >>> table = read_table("cued_scores.csv")
+        >>> table.columns.tolist(), len(table)
+        (['task', 'agent', 'seed', 'score'], 50)
     """
     import pandas as pd  # takes as long to import as the whole core
 

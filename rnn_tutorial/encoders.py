@@ -1,7 +1,7 @@
-"""What stands in front of the recurrent core: nothing, an MLP, a small Conv net, or your own.
+"""Encoders in front of the recurrent core: none, an MLP, a small Conv net, or your own module.
 
-An encoder sees a flat batch (B, *obs) and returns (B, features). It knows nothing of time; the
-policy folds (T, N) into B before it and unfolds it after.
+An encoder maps a flat batch (B, *obs) to (B, features). It knows nothing of time: the policy folds
+(T, N) into B before the encoder and unfolds it afterwards.
 """
 
 import math
@@ -13,23 +13,23 @@ from torch import nn
 def make_encoder(
     encoder: str | nn.Module, obs_shape: tuple[int, ...], size: int
 ) -> tuple[nn.Module, int]:
-    """An encoder and the number of its features.
+    """Return an encoder and the number of its features.
 
     Args:
         encoder: "none" (the observation, flattened), "mlp" (one leaky-ReLU layer), "conv" (two
-            strided convolutions and one layer, for (C, H, W) images), or a module of your own that
-            maps (B, *obs_shape) to (B, features).
+            strided convolutions and one layer, for (C, H, W) images), or your own module
+            (B, *obs_shape) -> (B, features).
         obs_shape: shape of one observation.
         size: features of "mlp" and "conv".
 
     Raises:
-        ValueError: for an unknown name, an image encoder without images, or a module of your own
-            whose output is not (B, features).
+        ValueError: for an unknown name, "conv" without images, or a module whose output is not
+            (B, features).
     """
     if isinstance(encoder, nn.Module):
         return encoder, _count_features(encoder, obs_shape)
     flat = math.prod(obs_shape)
-    flatten = nn.Flatten() if obs_shape else nn.Unflatten(0, (-1, 1))  # a number has no axis yet
+    flatten = nn.Flatten() if obs_shape else nn.Unflatten(0, (-1, 1))  # a scalar has no axis
     if encoder == "none":
         return flatten, flat
     if encoder == "mlp":

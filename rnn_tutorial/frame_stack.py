@@ -1,8 +1,8 @@
-"""Stacked frames as a core: the common substitute for a memory, with a memory's interface.
+"""Stacked frames as a core: the common substitute for a memory, with a recurrent core's interface.
 
-Stacking the last k observations (Mnih et al. 2015, https://doi.org/10.1038/nature14236) is a
-recurrent policy whose state is a shift register of k - 1 inputs and learns nothing about what to
-keep. Written like that it goes through the same buffer and the same loss as a GRU.
+Stacking the last k observations (Mnih et al. 2015, https://doi.org/10.1038/nature14236) amounts to
+a recurrent policy whose state is a shift register of k - 1 inputs; it does not learn what to keep.
+In this form it uses the same buffer and the same loss as a GRU.
 """
 
 import torch
@@ -15,15 +15,15 @@ from rnn_tutorial.recurrent import State, check_reset
 class FrameStackCore(nn.Module):
     """A feed-forward layer over the present input and those of the `frames - 1` steps before it.
 
-    Inputs from before the episode's beginning are zeros.
+    Inputs before the episode's first step are zeros.
 
     Args:
         input_size: features of each input.
         hidden_size: H, features of the output.
-        frames: inputs that are seen at once, the present one included.
+        frames: number of inputs, the present one included.
 
     Raises:
-        ValueError: for fewer than two frames; one is `MemorylessCore`.
+        ValueError: for fewer than two frames; for one frame use `MemorylessCore`.
     """
 
     def __init__(self, input_size: int, hidden_size: int, frames: int = 4) -> None:
@@ -44,7 +44,7 @@ class FrameStackCore(nn.Module):
         state: State,
         reset: Bool[Tensor, " N"] | None = None,
     ) -> tuple[Float[Tensor, "N H"], State]:
-        """tanh(W [oldest .. present] + b), and the inputs moved on by one."""
+        """tanh(W [oldest .. present] + b), and the inputs shifted by one."""
         check_reset(reset, tuple(x.shape[:-1]))
         output, state = self.unroll(x[None], state, None if reset is None else reset[None])
         return output[0], state
@@ -55,7 +55,7 @@ class FrameStackCore(nn.Module):
         state: State,
         reset: Bool[Tensor, "T N"] | None = None,
     ) -> tuple[Float[Tensor, "T N H"], State]:
-        """`step` at every time, without a loop: a window is masked up to the last reset in it.
+        """`step` at every time, without a loop: each window is masked before the last reset in it.
 
         Raises:
             ValueError: for a reset or a state of the wrong shape.
@@ -67,7 +67,7 @@ class FrameStackCore(nn.Module):
             raise ValueError(f"state: expected (frames - 1, N, features) = {expected}, got {got}")
         if reset is None:
             reset = torch.zeros(x.shape[:2], dtype=torch.bool, device=x.device)
-        # The mask below clears the past as well, wherever the reset is.
+        # The mask below also clears the given state, wherever the reset is.
         windows = torch.cat((state, x)).unfold(0, self.frames, 1)  # (T, N, features, frames)
         time = torch.arange(len(x), device=x.device)[:, None]
         last_reset = torch.where(reset, time, -self.frames).cummax(0).values

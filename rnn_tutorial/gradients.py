@@ -1,7 +1,7 @@
-"""How strongly an action depends on each observation before it, as the gradient tells.
+"""How strongly an action depends on each earlier observation, measured by the gradient.
 
 Connectivity in the sense of Madsen 2019, "Visualizing memorization in RNNs",
-https://distill.pub/2019/memorization-in-rnns, here in absolute size: nothing is rescaled.
+https://distill.pub/2019/memorization-in-rnns, but in absolute size, not rescaled.
 """
 
 from collections.abc import Sequence
@@ -21,15 +21,14 @@ def action_gradients(
 ) -> Float[Tensor, "times T N"]:
     """The size of d action at t / d observation at k, for each t and k.
 
-    The action is the mean of its distribution (of a Discrete action, its probabilities), and the
-    size of a gradient is the root of the sum of its squares, over the action's numbers and the
-    observation's. The observations are taken as given: their own dependence on earlier actions,
-    through the env, is no part of it.
+    The action is the mean of its distribution (for Discrete, the probabilities). The size is the
+    Euclidean norm over the action's and the observation's numbers. The observations are constants:
+    their dependence on earlier actions, through the env, does not count.
 
     Args:
         policy: starts from its initial state.
-        obs: what it saw.
-        times: the t asked for; None is all of them.
+        obs: its observations.
+        times: the t to compute; None means all.
         reset: clears the state before step t; None clears none.
     """
     seen = obs.detach().clone().requires_grad_()

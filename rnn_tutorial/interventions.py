@@ -1,8 +1,12 @@
-"""Interventions: what is done to a policy's state in the middle of a rollout.
+"""Interventions: changes of a policy's state in the middle of a rollout.
 
-A *change* is a plain function from state to state; `once` and `from_on` say when it is applied.
-`rnn_tutorial.rollout.record` calls an intervention before each step, after the clearing at resets,
-for one env as for many.
+A *change* is a plain function from state to state; `once` and `from_on` set when it is applied.
+`rnn_tutorial.rollout.record` calls an intervention before each step, after the clearing at resets.
+
+    >>> swap = once(at=5, change=transplant([1, 0]))  # two envs exchange their memories
+    >>> state = torch.tensor([[[1.0], [2.0]]])  # (layers, N, H)
+    >>> swap(4, state).flatten(), swap(5, state).flatten()
+    (tensor([1., 2.]), tensor([2., 1.]))
 """
 
 from collections.abc import Callable, Sequence
@@ -18,22 +22,33 @@ Intervention = Callable[[int, State], State]
 
 
 def once(at: int, change: Change) -> Intervention:
-    """Applies a change before step `at` and at no other time."""
+    """Apply a change before step `at` only."""
     return lambda t, state: change(state) if t == at else state
 
 
 def from_on(since: int, change: Change) -> Intervention:
-    """Applies a change before step `since` and before every later one."""
+    """Apply a change before step `since` and before every later step."""
     return lambda t, state: change(state) if t >= since else state
 
 
 def zero(at: int | None = None) -> Intervention:
-    """Takes the memory away before step `at`, or before every step: the amnesiac."""
+    """Set the state to zero before step `at`, or before every step.
+
+    Example:
+        >>> zero(at=3)(2, torch.ones(1, 1, 2)), zero(at=3)(3, torch.ones(1, 1, 2))
+        (tensor([[[1., 1.]]]), tensor([[[0., 0.]]]))
+    """
     return from_on(0, forget) if at is None else once(at, forget)
 
 
 def freeze(since: int) -> Intervention:
-    """Every step from `since` on starts from the state that step `since` started from."""
+    """Keep the state as it was before step `since`; every later step starts from it.
+
+    Example:
+        >>> frozen = freeze(since=1)
+        >>> [frozen(t, torch.tensor([float(t)])).item() for t in range(4)]
+        [0.0, 1.0, 1.0, 1.0]
+    """
     kept: list[State] = []
 
     def intervene(t: int, state: State) -> State:
@@ -45,20 +60,25 @@ def freeze(since: int) -> Intervention:
 
 
 def replace(at: int, other: State) -> Intervention:
-    """Step `at` starts from another state of the same form."""
+    """Start step `at` from another state of the same form.
+
+    Example:
+        >>> replace(at=2, other=torch.zeros(1))(2, torch.ones(1))
+        tensor([0.])
+    """
     return once(at, lambda _: other)
 
 
 def forget(state: State) -> State:
-    """Zeros in place of every number."""
+    """A state of the same form, full of zeros."""
     return map_state(torch.zeros_like, state)
 
 
 def transplant(order: Sequence[int]) -> Change:
-    """Env i goes on with the state of env `order[i]`; `[1, 0]` swaps two envs.
+    """Give env i the state of env `order[i]`; `[1, 0]` swaps two envs.
 
     Args:
-        order: an env for each env. An env named twice gives its state to both.
+        order: one env for each env; an env may occur twice.
     """
     givers = list(order)
 
@@ -83,12 +103,12 @@ def partners(n: int) -> list[int]:
 
 
 def add_noise(std: float, generator: torch.Generator) -> Change:
-    """Adds Gaussian noise to every number of the state.
+    """Add Gaussian noise to every number of the state.
 
     Args:
         std: standard deviation.
-        generator: on the state's device. It moves on with every call, so a second rollout gets
-            other noise; make the change again for the same.
+        generator: on the state's device. Each call advances it: for the same noise in a second
+            rollout, call `add_noise` again with a fresh generator.
     """
 
     def noisy(part: Tensor) -> Tensor:
@@ -101,14 +121,14 @@ def add_noise(std: float, generator: torch.Generator) -> Change:
 def project_out(
     directions: Float[Tensor, "k F"], centre: Float[Tensor, " F"] | None = None
 ) -> Change:
-    """Takes some directions of state space out; what is orthogonal to them stays as it was.
+    """Remove some directions from the state; the part orthogonal to them stays as it was.
 
     Args:
-        directions: one or more, of any length, over the state as `features` lays it out.
-        centre: along the directions every state is put where this one is; None is the origin.
+        directions: one or more, of any length, in the layout of `features`.
+        centre: the value that every state gets along the directions; None means the origin.
 
     Raises:
-        ValueError: when applied to a state that has not F numbers for each env.
+        ValueError: when applied to a state that does not have F numbers for each env.
     """
     basis, _ = torch.linalg.qr(directions.T)  # (F, k), orthonormal
 
@@ -129,7 +149,7 @@ def features(state: State) -> Float[Tensor, "N F"]:
 
 
 def as_state(rows: Float[Tensor, "N F"], like: State) -> State:
-    """Undoes `features`, in the form of another state."""
+    """The inverse of `features`; `like` is a state of the wanted form."""
     parts = like if isinstance(like, tuple) else (like,)
     layers, _, size = parts[0].shape
     each = rows.unflatten(1, (len(parts), layers, size)).permute(1, 2, 0, 3).contiguous()

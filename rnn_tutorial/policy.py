@@ -1,7 +1,7 @@
 """The recurrent policy: encoder -> recurrent core -> policy head and value head.
 
-The state is explicit: `step` and `unroll` take it and return it, and both are one function, so
-that acting and training agree (Hausknecht & Stone 2015, https://arxiv.org/abs/1507.06527).
+`step` and `unroll` take the state and return it. Both compute the same function, so acting and
+training agree (Hausknecht & Stone 2015, https://arxiv.org/abs/1507.06527).
 """
 
 from typing import Any, NamedTuple
@@ -21,11 +21,11 @@ MIN_STD = 1e-3
 
 
 class PolicyOutput(NamedTuple):
-    """What the policy says of each observation.
+    """The policy's output for each observation.
 
     Attributes:
-        distribution: over actions, batch shape (N,) or (T, N). Its `log_prob` is already joint:
-            summed over the action's dimensions.
+        distribution: over actions, batch shape (N,) or (T, N). Its `log_prob` is joint: summed
+            over the action's dimensions.
         value: (N,) or (T, N).
     """
 
@@ -36,24 +36,35 @@ class PolicyOutput(NamedTuple):
 class RNNPolicy(nn.Module):
     """A policy and a value function over one recurrent core.
 
-    The defaults are those of the series' demo: encoder of 128 leaky-ReLU units, a GRU of 2 layers
-    with 64 units. A Box action gets a Normal with mean tanh(.) and standard deviation softplus(.),
-    independent in its dimensions; a Discrete action a Categorical.
+    By default an encoder of 128 leaky-ReLU units and a GRU with 2 layers of 64 units. A Box action
+    gets a Normal with mean tanh(.) and standard deviation softplus(.), independent in each
+    dimension; a Discrete action gets a Categorical.
 
     Args:
-        observation_space: Box; of a vector env, the single env's.
-        action_space: Box of one dimension, or Discrete.
-        cell: "rnn", "gru", "lstm"; in their place, with a feed-forward layer, "none" for no memory
-            or "stack" for the last few inputs at once.
+        observation_space: Box; for a vector env, that of a single env.
+        action_space: 1-D Box, or Discrete.
+        cell: "rnn", "gru" or "lstm"; or a feed-forward layer instead: "none" (no memory) or "stack"
+            (it sees the last few inputs at once).
         hidden_size: H.
-        num_layers: layers of the core.
+        num_layers: recurrent layers.
         encoder: "none", "mlp", "conv", or a module (B, *obs) -> (B, features).
         encoder_size: features of "mlp" and "conv".
-        frames: inputs that "stack" sees at once.
+        frames: inputs that "stack" sees.
 
     Raises:
         TypeError: for a space of another kind.
         ValueError: for an unknown cell or encoder.
+
+    Example:
+        >>> box = gym.spaces.Box(-1.0, 1.0, (3,))
+        >>> policy = RNNPolicy(box, box, cell="lstm", hidden_size=16)
+        >>> obs, reset = torch.zeros(4, 2, 3), torch.zeros(4, 2, dtype=torch.bool)  # T = 4, N = 2
+        >>> output, (hidden, cell) = policy.unroll(obs, policy.initial_state(2), reset)
+        >>> output.value.shape, hidden.shape
+        (torch.Size([4, 2]), torch.Size([2, 2, 16]))
+        >>> action, log_prob, state = policy.choose_action(obs[0])
+        >>> action.shape, log_prob.shape
+        ((2, 3), (2,))
     """
 
     def __init__(
@@ -91,7 +102,7 @@ class RNNPolicy(nn.Module):
         self.critic = nn.Linear(hidden_size, 1)
 
     def initial_state(self, n: int) -> State:
-        """Zeros for n envs: (layers, n, H), for the LSTM a pair (hidden, cell), on its device."""
+        """Zeros for n envs, on the policy's device: (layers, n, H), for an LSTM a pair of these."""
         return self.core.initial_state(n)
 
     def step(
@@ -104,7 +115,7 @@ class RNNPolicy(nn.Module):
 
         Args:
             obs: observations (N, *obs).
-            state: as `initial_state(N)` gives it, or the one returned by the step before.
+            state: from `initial_state(N)` or from the previous step.
             reset: clears the state of these envs before the step; None clears none.
 
         Returns:
@@ -123,7 +134,7 @@ class RNNPolicy(nn.Module):
         state: State,
         reset: Bool[Tensor, "T N"] | None = None,
     ) -> tuple[PolicyOutput, State]:
-        """A whole sequence for N envs; equals T calls of `step`.
+        """A whole sequence for N envs; equal to T calls of `step`, with the same errors.
 
         Args:
             obs: observations (T, N, *obs), T at least 1.
@@ -132,9 +143,6 @@ class RNNPolicy(nn.Module):
 
         Returns:
             The output, batch shape (T, N), and the state after the last step.
-
-        Raises:
-            ValueError: as `step`.
         """
         self._check(obs, ("T", "N"))
         features = self.encoder(obs.flatten(0, 1)).unflatten(0, obs.shape[:2])
@@ -144,22 +152,22 @@ class RNNPolicy(nn.Module):
     def forward(
         self, obs: Tensor, state: State | None = None, reset: Tensor | None = None
     ) -> tuple[PolicyOutput, State]:
-        """Chooses the branch by the number of dimensions beyond one observation's own.
+        """Step or unroll, depending on the number of axes in front of the observation's own.
 
         One observation (*obs) and a batch (N, *obs) take a step; a sequence (T, N, *obs) is
-        unrolled. Counting relative to the observation lets an image (C, H, W) be one observation.
+        unrolled. An image (C, H, W) counts as one observation.
 
         Args:
-            obs: observations.
-            state: None stands for the initial state.
-            reset: (N,) for a batch, (T, N) for a sequence, () for one observation, or None.
+            obs: as above.
+            state: None means the initial state.
+            reset: () for one observation, (N,) for a batch, (T, N) for a sequence, or None.
 
         Returns:
-            The output, with the batch shape (), (N,) or (T, N), and the new state, whose batch
-            axis stays also for one observation.
+            The output, with batch shape (), (N,) or (T, N), and the new state, which keeps its
+            batch axis even for one observation.
 
         Raises:
-            ValueError: for another number of dimensions.
+            ValueError: for any other number of axes.
         """
         extra = obs.ndim - len(self.obs_shape)
         if extra == 0:
@@ -188,22 +196,22 @@ class RNNPolicy(nn.Module):
         deterministic: bool = False,
         generator: torch.Generator | None = None,
     ) -> tuple[Any, Any, State]:
-        """Draws an action and gives its joint log-probability.
+        """Draw an action and compute its joint log-probability.
 
-        `is_training` chooses only what comes back. It does not choose the branch (the shape of
-        `obs` does, see `forward`), and it is not the module's own train() / eval() mode.
+        `is_training` only selects the form of the result. It does not select the branch (the shape
+        of `obs` does, see `forward`) and is not the module's train() / eval() mode.
 
         Args:
             obs: one observation, a batch or a sequence, array or tensor.
-            state: the state to go on from; None stands for the initial state.
+            state: the state before `obs`; None means the initial state.
             reset: as in `forward`.
-            is_training: True gives tensors with a graph, False NumPy arrays without.
-            deterministic: takes the mean or the likeliest action instead of a draw.
-            generator: where the draw comes from; None is torch's global generator.
+            is_training: True returns tensors with a graph, False NumPy arrays.
+            deterministic: takes the mean or the most likely action instead of drawing.
+            generator: of the draw; None means torch's global generator.
 
         Returns:
-            action, log-probability (the action's batch shape), and the new state: keep it, and
-            hand it in again with the next observation.
+            The action, its log-probability, and the new state, to be passed in with the next
+            observation.
         """
         parameter = next(self.parameters())
         device = parameter.device
@@ -232,7 +240,7 @@ class RNNPolicy(nn.Module):
         return f"one observation {tuple(self.obs_shape)}"
 
     def _check(self, obs: Tensor, axes: tuple[str, ...]) -> None:
-        """Raises a ValueError that says expected and got; `axes` stand before the observation's."""
+        """Raise a ValueError with expected and got; `axes` come before the observation's own."""
         lead = len(axes)
         dtype = self.critic.weight.dtype
         if not isinstance(obs, Tensor) or obs.dtype != dtype:
@@ -256,15 +264,15 @@ class RNNPolicy(nn.Module):
 def draw_action(
     distribution: Distribution, deterministic: bool, generator: torch.Generator | None
 ) -> Tensor:
-    """An action of the distribution; torch's own `sample` takes no generator, this does.
+    """Draw actions with a given generator, which torch's own `sample` does not accept.
 
     Args:
         distribution: Categorical, or Independent over a Normal.
-        deterministic: the mode instead of a draw.
-        generator: on the distribution's device; None is torch's global generator.
+        deterministic: takes the mode instead.
+        generator: on the distribution's device; None means torch's global generator.
 
     Returns:
-        Actions of the distribution's batch shape, without a graph.
+        Actions of the distribution's batch shape, detached.
     """
     with torch.no_grad():
         if deterministic:
@@ -282,14 +290,14 @@ def draw_action(
 
 
 def distribution_parameters(distribution: Distribution) -> dict[str, Tensor]:
-    """ "mean" and "std" of a Box action's distribution, or "probs" of a Discrete one's."""
+    """ "mean" and "std" of a Box action's distribution, "probs" of a Discrete action's."""
     if isinstance(distribution, Categorical):
         return {"probs": distribution.probs}
     return {"mean": distribution.mean, "std": distribution.stddev}
 
 
 def _first(output: PolicyOutput) -> PolicyOutput:
-    """The output without its batch axis of one."""
+    """The output without its batch axis of size one."""
     distribution = output.distribution
     if isinstance(distribution, Categorical):
         distribution = Categorical(logits=distribution.logits[0], validate_args=False)

@@ -1,8 +1,8 @@
 """Recurrent PPO: collect a rollout, cut it into sequences, improve the clipped objective.
 
-After Schulman et al. 2017, https://arxiv.org/abs/1707.06347. What recurrence adds: the state is
-carried from rollout to rollout, resets inside a sequence clear it, sequences stay whole, and each
-starts from a state that fits it.
+After Schulman et al. 2017, https://arxiv.org/abs/1707.06347. Recurrence adds four things: the state
+is carried from rollout to rollout, resets inside a sequence clear it, sequences stay whole, and
+each starts from the state that belongs to it.
 """
 
 from collections.abc import Callable
@@ -30,12 +30,12 @@ from rnn_tutorial.settings import Settings
 def starting_states(
     policy: RNNPolicy, buffer: RolloutBuffer, settings: Settings
 ) -> list[State] | None:
-    """What the sequences start from, for each stretch of the rollout; None is what was stored.
+    """The states before each stretch of the rollout; None means the stored ones.
 
-    "zero" forgets what came before a sequence. "recompute" replays the rollout with the present
+    "zero" forgets everything before a sequence. "recompute" replays the rollout with the present
     weights. "burn_in" replays only a few steps before each sequence, from zeros (after Kapturowski
-    et al. 2019, R2D2, https://openreview.net/forum?id=r1lyTjAqYX). The first sequence of a rollout
-    has nothing before it to replay, and starts from the stored state unless "zero" is chosen.
+    et al. 2019, R2D2, https://openreview.net/forum?id=r1lyTjAqYX). Before the first sequence of a
+    rollout there is nothing to replay: unless "zero" is chosen, it starts from the stored state.
     """
     if settings.initial_state == "stored":
         return None
@@ -57,7 +57,7 @@ def starting_states(
 
 
 def evaluate(policy: RNNPolicy, batch: Sequences) -> tuple[Tensor, Tensor, Tensor]:
-    """The present policy on stored sequences.
+    """Run the present policy over stored sequences.
 
     Returns:
         Log of the probability ratio, value and entropy, each (L, B).
@@ -68,7 +68,7 @@ def evaluate(policy: RNNPolicy, batch: Sequences) -> tuple[Tensor, Tensor, Tenso
 
 
 def ppo_loss(policy: RNNPolicy, batch: Sequences, settings: Settings) -> tuple[Tensor, Tensor]:
-    """The loss of one minibatch, padding left out of every mean.
+    """The loss of one minibatch; every mean leaves padding out.
 
     Returns:
         The loss, and an estimate of the KL divergence from the policy that acted.
@@ -94,10 +94,10 @@ def update(
     settings: Settings,
     generator: torch.Generator,
 ) -> float:
-    """Goes through a rollout for some epochs.
+    """Make several passes over a rollout, each in minibatches.
 
     Returns:
-        The last minibatch's KL divergence.
+        The KL divergence at the last minibatch.
     """
     kl = torch.zeros(())
     for _ in range(settings.epochs):
@@ -115,12 +115,12 @@ def update(
 
 @dataclass
 class Training:
-    """What a training run leaves behind.
+    """The result of a training run.
 
     Attributes:
-        policy: the trained policy; usable also after an interrupt.
-        history: a record for each iteration: steps, mean return of its finished episodes, KL.
-        interrupted: whether it was stopped before its last iteration.
+        policy: the trained policy; it can be used after an interrupt as well.
+        history: one record for each iteration: steps, mean return of its finished episodes, KL.
+        interrupted: whether the run was stopped before its last iteration.
     """
 
     policy: RNNPolicy
@@ -139,25 +139,32 @@ def train(
     progress: bool = True,
     **policy_settings: Any,
 ) -> Training:
-    """Trains a policy by recurrent PPO; a KeyboardInterrupt ends it early and keeps what it has.
+    """Train a policy by recurrent PPO; a KeyboardInterrupt ends the run and keeps the policy.
 
-    With a checkpoint file that exists the run goes on from there, and gives the very weights of a
-    run that was never interrupted. A file is written every `checkpoint_every` iterations and at
-    the end.
+    If the checkpoint file exists, the run resumes from it and ends with exactly the weights of an
+    uninterrupted run. The file is written every `checkpoint_every` iterations and at the end.
 
     Args:
         env: a gymnasium env or vector env with Box observations and Box or Discrete actions.
-        settings: see `Settings`; None takes its defaults.
+        settings: see `Settings`; None means its defaults.
         seed: of the weights, the envs, the actions and the shuffles.
-        policy: one to go on from; None makes a new one.
-        checkpoint: a file to go on from, where it exists, and to write to.
-        on_iteration: called after each iteration, to draw a curve, say.
-        progress: shows a bar with the return, where standard error is a terminal.
+        policy: trained further; None makes a new one.
+        checkpoint: a file to write, and to resume from if it exists.
+        on_iteration: called after each iteration, for example to draw a curve.
+        progress: shows a bar with the return if standard error is a terminal.
         **policy_settings: of the new `RNNPolicy`; `cell="none"` is the baseline without memory.
 
     Raises:
-        ValueError: for settings that do not fit, or a vector env that does not reset by itself.
-        CheckpointError: for a checkpoint that is damaged, or of another run; it says what differs.
+        ValueError: for settings that do not fit, or a vector env without autoreset.
+        CheckpointError: if the checkpoint is damaged or of another run; the message says what
+            differs.
+
+    Example:
+        >>> envs = gym.make_vec("rnn_tutorial/CuedPoint-v0", num_envs=2)
+        >>> short = Settings(iterations=2, epochs=1)
+        >>> training = train(envs, short, cell="gru", hidden_size=8, progress=False)
+        >>> [row["steps"] for row in training.history]
+        [60, 120]
     """
     settings = settings or Settings()
     vector = env if isinstance(env, VectorEnv) else as_vector(env)
@@ -185,7 +192,7 @@ def train(
         found = load_checkpoint(checkpoint, policy, optimiser, generator)
         _same_run(checkpoint, note, found)
         result.history = found["history"]
-    save()  # a file that cannot be written is better found out now
+    save()  # if the file cannot be written, fail before the training
     first = len(result.history)
     bar = tqdm(total=settings.iterations, initial=first, disable=None if progress else True)
     carry = None
@@ -213,7 +220,7 @@ def train(
 
 
 def _same_run(path: str | Path, note: dict[str, Any], found: dict[str, Any]) -> None:
-    """Raises a CheckpointError unless a checkpoint is of this run; it may be longer by now."""
+    """Raise a CheckpointError unless a checkpoint is of this run; `iterations` may differ."""
     got = {**found["settings"], **found["policy_settings"], "seed": found["seed"]}
     expected = {**note["settings"], **note["policy_settings"], "seed": note["seed"]}
     faults = [

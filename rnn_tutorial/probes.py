@@ -1,10 +1,15 @@
-"""Probes: what can be read off a hidden state by a linear map, and the controls that go with it.
+"""Probes: what a linear map can read from a hidden state, with controls.
 
 A probe is fitted on some episodes and scored on others (never split by step: the steps of one
-episode resemble each other). Its score comes with two controls: the same probe on targets that
-were shuffled among the episodes, and on the observation alone. After Alain and Bengio 2016,
+episode resemble each other). Its score comes with two controls: the same probe on targets shuffled
+among the episodes, and a probe on the observation alone. After Alain and Bengio 2016,
 https://arxiv.org/abs/1610.01644, and Hewitt and Liang 2019, https://arxiv.org/abs/1909.03368.
 Needs scikit-learn (`pip install "rnn_tutorial[probes]"`).
+
+    >>> goal = np.random.default_rng(0).normal(size=(200, 2))  # of 200 episodes
+    >>> features = np.stack([0 * goal, 3 * goal + 1])  # (T, E, F): unknown at t = 0, known at t = 1
+    >>> probe(features, goal) > 0.9, probe(features, goal, shuffled=True) > 0.9
+    (array([False,  True]), array([False, False]))
 """
 
 from typing import Any
@@ -23,9 +28,9 @@ KINDS = ("ridge", "logistic")
 
 
 def states(rollout: Rollout) -> Float[Array, "T N F"]:
-    """The state after each step, which its action was read from: hidden, then cell states.
+    """The state after each step, from which its action is computed: hidden, then cell states.
 
-    Laid out as `rnn_tutorial.interventions.features` lays out a state.
+    In the layout of `rnn_tutorial.interventions.features`.
     """
     parts = [part.transpose(0, 2, 1, 3) for part in rollout.state.values()]  # (T, N, layers, H)
     return np.concatenate([part.reshape(*part.shape[:2], -1) for part in parts], axis=-1)
@@ -33,9 +38,9 @@ def states(rollout: Rollout) -> Float[Array, "T N F"]:
 
 @torch.no_grad()
 def states_when_shown(policy: RNNPolicy, obs: Float[Array, "T N ..."]) -> Float[Array, "T N F"]:
-    """The states of a policy that is shown observations, whoever brought them about.
+    """The states of a policy that is shown given observations, its own or another policy's.
 
-    Laid out as by `states`; it starts from its initial state and is never reset.
+    In the layout of `states`. The policy starts from its initial state and is never reset.
     """
     state, rows = policy.initial_state(obs.shape[1]), []
     for seen in torch.as_tensor(obs):
@@ -50,7 +55,7 @@ def flat_observations(rollout: Rollout) -> Float[Array, "T N D"]:
 
 
 def halves(episodes: int, seed: int) -> tuple[Array, Array]:
-    """The episodes' numbers in two halves, shuffled: to fit on, and to score on.
+    """Split the episodes' indices at random into two halves: one to fit on, one to score on.
 
     Raises:
         ValueError: for fewer than four episodes.
@@ -90,19 +95,19 @@ def probe(
     seed: int = 0,
     shuffled: bool = False,
 ) -> Float[Array, " T"]:
-    """At each time, how well a probe reads a target off features in episodes it has not seen.
+    """How well a probe reads a target from features in unseen episodes, at each time.
 
     Args:
-        features: of each time and episode; a column is one episode.
-        target: (E, ...) of the whole episode, or (T, E, ...) of each time: numbers, one or
-            several, for "ridge"; a class for "logistic".
+        features: of each time and episode.
+        target: (E, ...) for the whole episode, or (T, E, ...) for each time: one or several numbers
+            for "ridge", a class for "logistic".
         kind: "ridge" or "logistic".
         seed: of the split into halves, and of the shuffle.
         shuffled: the control: each episode gets the target of another.
 
     Returns:
         R² on the other half for "ridge" (1 is perfect, 0 no better than the mean), accuracy for
-        "logistic"; NaN at times at which the target is the same in all episodes.
+        "logistic"; NaN at times where the target is the same in all episodes.
 
     Raises:
         ValueError: for a target that does not fit the features.
@@ -130,13 +135,11 @@ def probe(
 def compare(
     rollout: Rollout, target: Shaped[Array, "..."], kind: str = "ridge", *, seed: int = 0
 ) -> dict[str, Float[Array, " T"]]:
-    """`probe` on the state, with its controls.
+    """Fit `probe` on the states of a rollout, with its controls.
 
     Args:
-        rollout: each env of it one episode from its first step on.
-        target: as in `probe`.
-        kind: as in `probe`.
-        seed: as in `probe`.
+        rollout: one episode in each env, from its first step on.
+        target, kind, seed: as in `probe`.
 
     Returns:
         "state", "shuffled" (the state, with the targets of other episodes) and "observation"
@@ -153,10 +156,10 @@ def compare(
 
 
 class Decoder:
-    """One ridge probe for all times: what a state says of a target at any step.
+    """One ridge probe for all times: it reads a target from the state at any step.
 
     Args:
-        features: (T, E, F), to be fitted on all times of half of the episodes.
+        features: (T, E, F); the probe is fitted on all times of half of the episodes.
         target: (E, k), of the whole episode.
         seed: of the split.
 
@@ -172,13 +175,13 @@ class Decoder:
         self.model = make_probe("ridge").fit(rows, np.tile(target[self.fitted], (len(features), 1)))
 
     def __call__(self, features: Float[Array, "*batch F"]) -> Float[Array, "*batch k"]:
-        """What is read off states."""
+        """Read the target from states."""
         rows = features.reshape(-1, features.shape[-1])
         return self.model.predict(rows).reshape(*features.shape[:-1], -1)
 
     @property
     def directions(self) -> Float[Array, "k F"]:
-        """The directions of state space that are read, for `project_out`."""
+        """The directions of state space that the probe reads, for `project_out`."""
         scaler, ridge = self.model[0], self.model[1]
         return ridge.coef_ / scaler.scale_
 

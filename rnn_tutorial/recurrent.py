@@ -1,9 +1,9 @@
 """The recurrent core: nn.RNN, nn.GRU or nn.LSTM that clears its state where an episode begins.
 
-State is explicit: functions take it and return it. It is a tensor (layers, N, H), or for the LSTM
-a pair of them, hidden state and cell state, as PyTorch's modules have it
+Functions take the state and return it. It is a tensor (layers, N, H), for the LSTM a pair of them
+(hidden state, cell state), as in PyTorch's modules
 (https://docs.pytorch.org/docs/stable/generated/torch.nn.GRU.html). `reset[t]` is true where
-observation t begins an episode, so the state is cleared before step t.
+observation t begins an episode; the state is cleared before step t.
 """
 
 from collections.abc import Callable, Sequence
@@ -21,16 +21,16 @@ CELLS: dict[str, Any] = {"rnn": nn.RNN, "gru": nn.GRU, "lstm": nn.LSTM}
 
 
 def map_state(function: Callable[[Tensor], Tensor], state: State) -> State:
-    """The state with a function applied to each of its tensors."""
+    """Apply a function to each tensor of a state."""
     if isinstance(state, tuple):
         return function(state[0]), function(state[1])
     return function(state)
 
 
 def clear_state(state: State, reset: Bool[Tensor, " N"]) -> State:
-    """The state with zeros for the envs that `reset` names, in every tensor and every layer.
+    """Return the state with zeros, in every tensor and layer, for the envs where `reset` is true.
 
-    Uses `masked_fill`, not a product with a mask, so that a NaN of the past is cleared as well.
+    Unlike a product with a mask, `masked_fill` clears NaN as well.
     """
     return map_state(lambda part: part.masked_fill(reset[None, :, None], 0.0), state)
 
@@ -44,9 +44,9 @@ def rnn_layer(
     b_ih: Float[Tensor, " H"],
     b_hh: Float[Tensor, " H"],
 ) -> Float[Tensor, "T N H"]:
-    """One tanh RNN layer by its formula, with h cleared before step t where `clear[t]` (N, 1) says.
+    """One tanh RNN layer by its formula; `clear[t]` (N, 1) clears h before step t.
 
-    h' = tanh(W_ih x + b_ih + W_hh h + b_hh), as nn.RNN documents it.
+    h' = tanh(W_ih x + b_ih + W_hh h + b_hh), as in the documentation of nn.RNN.
     """
     hidden = []
     for from_x, mask in zip(linear(x, w_ih, b_ih), clear, strict=True):
@@ -66,10 +66,10 @@ def gru_layer(
     b_ih: Float[Tensor, " H3"],
     b_hh: Float[Tensor, " H3"],
 ) -> Float[Tensor, "T N H"]:
-    """One GRU layer by its formula, with h cleared before step t where `clear[t]` (N, 1) says.
+    """One GRU layer by its formula; `clear[t]` (N, 1) clears h before step t.
 
     h' = (1 - z) n + z h with gates r, z = sigmoid(...) and n = tanh(x part + r * (h part)), as
-    nn.GRU documents it (weights stacked in the order r, z, n).
+    in the documentation of nn.GRU (weights stacked in the order r, z, n).
     """
     size = h.shape[-1]
     x_rz, x_n = linear(x, w_ih, b_ih).split((2 * size, size), dim=-1)
@@ -89,20 +89,20 @@ FORMULAS = {"rnn": rnn_layer, "gru": gru_layer}
 
 
 def take(state: State, envs: Any) -> State:
-    """The state of the envs with these indices, in that order."""
+    """The state of the given envs, in the given order."""
     return map_state(lambda part: part[:, envs], state)
 
 
 def check_reset(reset: Tensor | None, shape: tuple[int, ...]) -> None:
-    """Raises a ValueError unless there is no reset or it is boolean and of this shape."""
+    """Raise a ValueError for a reset that is not boolean or not of this shape."""
     if reset is not None and (reset.shape != shape or reset.dtype != torch.bool):
         raise ValueError(f"reset: expected bool {shape}, got {reset.dtype} {tuple(reset.shape)}")
 
 
 class MemorylessCore(nn.Module):
-    """The core taken out: a feed-forward layer with a recurrent core's interface.
+    """A feed-forward layer with the interface of a recurrent core: the baseline without memory.
 
-    Its state is an empty tensor (0, n, H), so that the code around it need not know.
+    Its state is an empty tensor (0, n, H), so the code around it needs no special case.
 
     Args:
         input_size: features of each input.
@@ -120,7 +120,7 @@ class MemorylessCore(nn.Module):
     def step(
         self, x: Float[Tensor, "N features"], state: State, reset: Tensor | None = None
     ) -> tuple[Float[Tensor, "N H"], State]:
-        """tanh(W x + b), and the state as it came."""
+        """tanh(W x + b), and the state unchanged."""
         check_reset(reset, tuple(x.shape[:-1]))
         return torch.tanh(self.linear(x)), state
 
@@ -138,11 +138,23 @@ class RecurrentCore(nn.Module):
     Args:
         input_size: features of each input.
         hidden_size: H, features of the output and of each layer's state.
-        num_layers: layers stacked.
+        num_layers: number of stacked layers.
         cell: "rnn" (tanh), "gru" or "lstm".
 
     Raises:
         ValueError: for an unknown cell.
+
+    Example:
+        >>> core = RecurrentCore(input_size=3, hidden_size=4)
+        >>> x, reset = torch.ones(5, 2, 3), torch.zeros(5, 2, dtype=torch.bool)
+        >>> reset[3, 0] = True  # in env 0 an episode begins at step 3
+        >>> output, state = core.unroll(x, core.initial_state(2), reset)
+        >>> output.shape, state.shape
+        (torch.Size([5, 2, 4]), torch.Size([1, 2, 4]))
+        >>> torch.allclose(output[3:, 0], output[:2, 0])  # env 0 starts over, env 1 does not
+        True
+        >>> torch.allclose(output[3:, 1], output[:2, 1])
+        False
     """
 
     def __init__(
@@ -156,7 +168,7 @@ class RecurrentCore(nn.Module):
         self.rnn: nn.RNNBase = CELLS[cell](input_size, hidden_size, num_layers)
 
     def initial_state(self, n: int) -> State:
-        """Zeros (layers, n, H), for the LSTM a pair of them, on the parameters' device."""
+        """Zeros (layers, n, H) on the parameters' device, for the LSTM a pair of them."""
         zeros = next(self.parameters()).new_zeros(self.rnn.num_layers, n, self.rnn.hidden_size)
         return (zeros, zeros.clone()) if self.cell == "lstm" else zeros
 
@@ -170,7 +182,7 @@ class RecurrentCore(nn.Module):
 
         Args:
             x: inputs (N, features).
-            state: as `initial_state` gives it.
+            state: from `initial_state(N)` or from the previous step.
             reset: clears the state of these envs before the step; None clears none.
 
         Returns:
@@ -191,12 +203,12 @@ class RecurrentCore(nn.Module):
         state: State,
         reset: Bool[Tensor, "T N"] | None = None,
     ) -> tuple[Float[Tensor, "T N H"], State]:
-        """A whole sequence for N envs; equals T calls of `step`, forward and gradient.
+        """A whole sequence for N envs; equal to T calls of `step`, forward and gradient.
 
         Without a reset after the first step this is one call of the PyTorch module. With resets
-        it is one of two loops, whichever is the faster: PyTorch's module on the stretches between
-        resets (LSTM, and every cell on a GPU), or the cell's formula, step by step, with the
-        input's share computed for all times at once (RNN and GRU on a CPU).
+        it is the faster of two loops: PyTorch's module on each stretch between resets (LSTM, and
+        every cell on a GPU), or the cell's formula step by step, with the input's part computed
+        for all times at once (RNN and GRU on a CPU).
 
         Args:
             x: inputs (T, N, features), T at least 1.
@@ -227,7 +239,7 @@ class RecurrentCore(nn.Module):
     def _unroll_formula(
         self, x: Tensor, state: Tensor, clear: list[Tensor | None]
     ) -> tuple[Tensor, Tensor]:
-        """Layer by layer, each with the cell's formula; `clear[t]` (N, 1) or None."""
+        """Run the cell's formula layer by layer; `clear[t]` is (N, 1) or None."""
         formula, last = FORMULAS[self.cell], []
         for weights, h in zip(self.rnn.all_weights, state, strict=True):
             x = formula(x, h, clear, *weights)
@@ -237,7 +249,7 @@ class RecurrentCore(nn.Module):
     def _unroll_stretches(
         self, x: Tensor, state: State, reset: Tensor, resets_at: list[bool]
     ) -> tuple[Tensor, State]:
-        """PyTorch's module on each stretch of time within which no env resets."""
+        """Run PyTorch's module on each stretch of time in which no env resets."""
         cuts = [0, *(t for t, any_reset in enumerate(resets_at, start=1) if any_reset), len(x)]
         outputs = []
         for begin, end in pairwise(cuts):
@@ -246,7 +258,7 @@ class RecurrentCore(nn.Module):
         return torch.cat(outputs), state
 
     def _check(self, x: Tensor, state: State, reset: Tensor | None, axes: tuple[str, ...]) -> None:
-        """Raises a ValueError that says expected and got; `axes` stand before the features."""
+        """Raise a ValueError with expected and got; `axes` come before the features."""
         lead, got = tuple(x.shape[:-1]), tuple(x.shape)
         if len(lead) != len(axes) or got[-1] != self.rnn.input_size or 0 in lead:
             form = ", ".join([*axes, str(self.rnn.input_size)])

@@ -1,4 +1,4 @@
-"""Runs a policy in an env, single or vector, and records all that a picture may need."""
+"""Recording a policy in an env, single or vector: every quantity of every step."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -22,22 +22,33 @@ class Rollout:
     """T steps of N envs, time-major; every field is a NumPy array.
 
     Attributes:
-        observation: (T, N, *obs), what step t saw.
-        next_observation: (T, N, *obs), the true next one: at an episode's end its last, not the
-            first of the next episode.
+        observation: (T, N, *obs), the input of step t.
+        next_observation: (T, N, *obs), the true next one: at the end of an episode its last
+            observation, not the first of the next episode.
         action: (T, N, *action), as drawn, before any clipping to the action space.
         log_prob: (T, N), joint over the action's dimensions.
         value: (T, N).
         reward: (T, N).
         reset: (T, N) bool, true where observation t begins an episode.
         terminated, truncated: (T, N) bool, how step t ended its episode, if it did.
-        valid: (T, N) bool, false only for the step that a NEXT_STEP vector env spends on
-            resetting, in which the action is ignored.
+        valid: (T, N) bool, false only for a step that a NEXT_STEP vector env spends on resetting;
+            the env ignores its action.
         distribution: the action distribution's parameters by name, each (T, N, ...).
-        memory: the state that step t started from, after clearing and intervention, by name:
-            "hidden" (T, layers, N, H), and "cell" for the LSTM.
-        state: the state after step t, of the same form.
-        info: the numbers that the env said beside observation t (the goal, say), each (T, N, ...).
+        memory: the state before step t, after clearing and intervention, by name: "hidden"
+            (T, layers, N, H), and "cell" for the LSTM.
+        state: the state after step t, in the same form.
+        info: the numbers in the info of observation t, such as the goal, each (T, N, ...).
+
+    Example:
+        >>> env = gym.make("rnn_tutorial/CuedPoint-v0", horizon=3)
+        >>> policy = RNNPolicy(env.observation_space, env.action_space, hidden_size=8)
+        >>> rollout = record(policy, env, num_steps=7, seed=0)
+        >>> rollout
+        Rollout(T=7, N=1, episodes=3)
+        >>> rollout.episodes(env=0)
+        [slice(0, 3, None), slice(3, 6, None), slice(6, 7, None)]
+        >>> rollout.returns().shape, rollout.path(0, slice(0, 3)).shape
+        ((2,), (4, 2))
     """
 
     observation: Array
@@ -67,23 +78,23 @@ class Rollout:
         return f"Rollout(T={len(self)}, N={self.num_envs}, episodes={episodes})"
 
     def episodes(self, env: int = 0) -> list[slice]:
-        """The stretches of time of env's episodes, in order; the last one may be unfinished."""
+        """The steps of each episode of one env, in order; the last episode may be unfinished."""
         starts = np.flatnonzero(self.reset[:, env])
         stops = [*starts[1:], len(self)]
         spans = [slice(int(a), int(b)) for a, b in zip(starts, stops, strict=True)]
         return [slice(s.start, s.stop - int(not self.valid[s.stop - 1, env])) for s in spans]
 
     def path(self, env: int, episode: slice) -> Array:
-        """The first two numbers of each observation of an episode, the last one's included.
+        """The first two numbers of each observation of an episode, its last one included.
 
-        For the point envs these are the positions (steps + 1, 2). Steps within an episode that put
-        the point back at its start (a trial's) are drawn as they were observed.
+        In the point envs these are the positions (steps + 1, 2), in a trial with the jumps back to
+        the start.
         """
         seen = self.observation[episode, env, :2]
         return np.concatenate((seen, self.next_observation[episode, env][-1:, :2]))
 
     def returns(self) -> Array:
-        """The undiscounted returns of all finished episodes, env by env, in order of time."""
+        """Undiscounted returns of all finished episodes, env by env, in order of time."""
         return np.array(
             [
                 self.reward[span, env].sum()
@@ -104,21 +115,28 @@ def record(
     intervention: Intervention | None = None,
     options: dict[str, Any] | None = None,
 ) -> Rollout:
-    """Runs a policy for `num_steps` steps; envs that end an episode begin the next one.
+    """Run a policy for `num_steps` steps; when an episode ends, its env begins the next one.
 
     Args:
-        policy: the policy; run without a graph, in the train or eval mode that it is in.
-        env: a gymnasium env, recorded with N = 1, or a vector env whose autoreset mode is
-            SAME_STEP or NEXT_STEP.
+        policy: run without a graph, in its present train or eval mode.
+        env: a gymnasium env, recorded with N = 1, or a vector env with autoreset mode SAME_STEP or
+            NEXT_STEP.
         num_steps: T, at least 1.
-        seed: of the env's first reset and of the generator that draws the actions.
+        seed: of the env's first reset and of the actions.
         deterministic: takes each distribution's mode instead of drawing.
-        intervention: a function of t and the state that gives the state step t starts from, such
-            as `zero`, `freeze` or `replace`; applied after the clearing at resets.
-        options: handed to the first reset, e.g. {"goal": (x, y)}.
+        intervention: maps t and the state to the state that step t starts from, such as `zero`,
+            `freeze` or `replace`; applied after the clearing at resets.
+        options: of the first reset, e.g. {"goal": (x, y)}.
 
     Raises:
-        ValueError: for fewer than one step, or a vector env that does not reset by itself.
+        ValueError: for fewer than one step, or a vector env without autoreset.
+
+    Example:
+        >>> envs = gym.make_vec("rnn_tutorial/CuedPoint-v0", num_envs=2)
+        >>> spaces = envs.single_observation_space, envs.single_action_space
+        >>> rollout = record(RNNPolicy(*spaces, cell="lstm"), envs, num_steps=5, seed=0)
+        >>> rollout.observation.shape, rollout.memory["cell"].shape
+        ((5, 2, 5), (5, 2, 2, 64))
     """
     if num_steps < 1:
         raise ValueError(f"num_steps: expected at least 1, got {num_steps}")
@@ -174,21 +192,21 @@ def record(
 
 
 def executed(action: Array, space: gym.Space) -> Array:
-    """The actions as an env is given them: clipped to a Box, otherwise as they were drawn."""
+    """The actions as an env executes them: clipped to a Box, otherwise as drawn."""
     return np.clip(action, space.low, space.high) if isinstance(space, gym.spaces.Box) else action
 
 
 def next_flags(mode: AutoresetMode, ends: Array, valid: Array) -> tuple[Array, Array]:
-    """`reset` and `valid` (N,) of the next step, from which episodes this one ended.
+    """`reset` and `valid` (N,) of the next step, computed from the episodes that this one ended.
 
-    With SAME_STEP the next observation begins the new episode. With NEXT_STEP the step after an
-    end is spent on resetting, and the one after it begins.
+    With SAME_STEP the next observation begins the new episode. With NEXT_STEP the env spends the
+    step after an end on resetting, and the step after that begins the episode.
     """
     return (ends, valid) if mode == AutoresetMode.SAME_STEP else (~valid, ~ends)
 
 
 def as_vector(env: gym.Env) -> VectorEnv:
-    """A single env as a vector env of one that resets in the step that ends an episode."""
+    """Wrap a single env as a vector env with N = 1 and autoreset mode SAME_STEP."""
     return SyncVectorEnv([lambda: env], autoreset_mode=AutoresetMode.SAME_STEP)
 
 
@@ -202,13 +220,13 @@ def _arrays(tensors: dict[str, torch.Tensor]) -> dict[str, Array]:
 
 
 def _numbers(info: dict[str, Any], n: int) -> dict[str, Array]:
-    """Of an info, the entries that are a number or an array of numbers for each env."""
+    """The entries of an info that hold a number, or an array of numbers, for each env."""
     arrays = {k: v for k, v in info.items() if isinstance(v, np.ndarray) and not k.startswith("_")}
     return {k: v for k, v in arrays.items() if v.dtype.kind in "biuf" and v.shape[:1] == (n,)}
 
 
 def _stack(steps: list[dict[str, Any]]) -> dict[str, Any]:
-    """A list of (nested) records as one record of arrays, time first."""
+    """Stack a list of (nested) records into one record of arrays, time first."""
     stacked: dict[str, Any] = {}
     for name, first in steps[0].items():
         values = [step[name] for step in steps]

@@ -25,7 +25,7 @@ Outcome = Callable[["Run", RNNPolicy, int], Mapping[str, Any]]
 
 @dataclass(frozen=True)
 class Run:
-    """What is trained, but for the seed.
+    """Everything that defines a training run, except the seed.
 
     Attributes:
         env_id: a gymnasium id.
@@ -33,7 +33,7 @@ class Run:
         env: settings of the env.
         settings: of recurrent PPO.
         policy: settings of the `RNNPolicy`.
-        labels: columns of the reader's own, e.g. {"agent": "GRU"}.
+        labels: extra columns of the table, e.g. {"agent": "GRU"}.
     """
 
     env_id: str
@@ -48,7 +48,7 @@ class Run:
         return gym.make_vec(self.env_id, num_envs=num_envs or self.num_envs, **self.env)
 
     def columns(self, seed: int) -> dict[str, Any]:
-        """What says in a table which run a row is of: the labels and every setting."""
+        """The columns that identify a run in a table: the labels and every setting."""
         policy = {f"policy_{name}": value for name, value in self.policy.items()}
         env = {f"env_{name}": value for name, value in self.env.items()}
         run = {"env_id": self.env_id, "num_envs": self.num_envs, "seed": seed}
@@ -58,21 +58,28 @@ class Run:
 def train_runs(
     runs: Sequence[Run], seeds: Sequence[int], jobs: int = -1, outcome: Outcome | None = None
 ) -> "pd.DataFrame":
-    """Trains every run with every seed.
+    """Train every run with every seed.
 
     Args:
-        runs: what is trained.
-        seeds: each gives a training of its own.
-        jobs: processes at once, each with one thread; -1 takes one for each core.
-        outcome: measures the trained policy. Its numbers stand in each row of the training; it
-            must be a function that a process can be sent, so no lambda.
+        runs: the runs.
+        seeds: one training of each run for each seed.
+        jobs: processes at once, each with one thread; -1 means one for each core.
+        outcome: measures the trained policy; its numbers become columns, repeated in each row of
+            the training. It must be picklable, so not a lambda.
 
     Returns:
-        A row for each iteration of each training: the run's labels and settings, the seed, and
-        steps, return and kl as `ppo.train` notes them.
+        One row for each iteration of each training: the run's labels and settings, the seed, and
+        steps, return and kl from the history of `ppo.train`.
 
     Raises:
         ValueError: without runs or without seeds.
+
+    Example:
+        >>> short = Settings(iterations=2, epochs=1)
+        >>> run = Run("rnn_tutorial/CuedPoint-v0", 2, settings=short, labels={"agent": "GRU"})
+        >>> table = train_runs([run], seeds=[0, 1], jobs=1)
+        >>> table[["agent", "seed", "iteration", "steps"]].values.tolist()
+        [['GRU', 0, 1, 60], ['GRU', 0, 2, 120], ['GRU', 1, 1, 60], ['GRU', 1, 2, 120]]
     """
     import pandas as pd  # takes as long to import as the whole core
     from joblib import Parallel, delayed
@@ -94,12 +101,12 @@ def _train_run(run: Run, seed: int, outcome: Outcome | None) -> list[dict[str, A
 def bootstrap_interval(
     values: Sequence[float], level: float = 0.95, resamples: int = 10_000, seed: int = 0
 ) -> tuple[float, float]:
-    """A percentile bootstrap interval of the median (Efron 1979).
+    """A percentile bootstrap interval of the median (Efron 1979), as (low, high).
 
     Args:
         values: one number for each seed, at least two.
-        level: of the interval.
-        resamples: how often the values are drawn anew, with replacement.
+        level: probability that the interval covers.
+        resamples: number of samples drawn from the values, with replacement.
         seed: of the draws.
     """
     sample = np.asarray(values, np.float64)

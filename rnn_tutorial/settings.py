@@ -1,4 +1,4 @@
-"""What a training run by recurrent PPO is made of."""
+"""The settings of recurrent PPO."""
 
 from dataclasses import dataclass
 
@@ -7,18 +7,27 @@ INITIAL_STATES = ("stored", "zero", "recompute", "burn_in")
 
 @dataclass(frozen=True)
 class Settings:
-    """What a training run is made of; every field has a sentence."""
+    """The settings of a training run; the policy's and the env's are kept apart.
+
+    Example:
+        >>> settings = Settings(iterations=100, bptt_length=10)
+        >>> settings.gamma, settings.initial_state
+        (0.9, 'stored')
+        >>> Settings(initial_state="random")
+        Traceback (most recent call last):
+        ValueError: initial_state: expected one of ('stored', 'zero', ...), got 'random'
+    """
 
     iterations: int = 60
-    """How often a rollout is collected and learned from."""
+    """Number of rollouts, each collected and then learned from."""
     rollout_length: int = 30
     """T, the steps of each env in one rollout."""
     bptt_length: int | None = None
-    """L, the steps in one sequence, over which gradients flow back; None is the whole rollout."""
+    """L, the steps in one sequence: gradients flow back this far. None means the whole rollout."""
     epochs: int = 4
-    """How often each rollout is gone through."""
+    """Passes over each rollout."""
     minibatches: int = 2
-    """Into how many minibatches of whole sequences an epoch is split."""
+    """Minibatches of whole sequences in one epoch."""
     learning_rate: float = 5e-3
     """Adam's step size."""
     gamma: float = 0.9
@@ -26,24 +35,24 @@ class Settings:
     gae_lambda: float = 0.95
     """Weight of the longer advantage estimates."""
     clip: float = 0.2
-    """How far the probability ratio may move from 1 before its gain is cut off."""
+    """Distance of the probability ratio from 1 beyond which a step gains nothing more."""
     value_weight: float = 0.5
     """Weight of the value loss."""
     entropy_weight: float = 0.0
     """Weight of the entropy bonus."""
     max_grad_norm: float = 0.5
-    """Gradients longer than this are scaled down to it."""
+    """Largest norm of the gradient; a longer one is scaled down to it."""
     reward_scale: float = 0.2
-    """Rewards are multiplied by this before learning; returns are reported without it."""
+    """Factor on the rewards before learning; reported returns are without it."""
     target_kl: float | None = None
-    """The epochs stop once the policy has moved this far; None never stops them."""
+    """KL divergence at which the passes over a rollout stop early; None means never."""
     initial_state: str = "stored"
-    """Where sequences start from: "stored", "zero", "recompute" or "burn_in"."""
+    """State before each sequence: "stored", "zero", "recompute" or "burn_in"."""
     burn_in: int = 10
-    """With "burn_in": how many earlier steps are replayed to find the state."""
+    """With "burn_in": number of earlier steps replayed to compute the state."""
     checkpoint_every: int = 50
-    """Iterations between checkpoints. The envs begin anew at each, whether a file is written or
-    not, so that a resumed run repeats one that was never interrupted."""
+    """Iterations between checkpoints. Every env is reset at each, with or without a file, so that a
+    resumed run is equal to an uninterrupted one."""
 
     def __post_init__(self) -> None:
         if self.initial_state not in INITIAL_STATES:
