@@ -130,9 +130,9 @@ def draw_agreement(
             ax.add_patch(Rectangle((j, i), 1, 1, facecolor=fill, edgecolor=BOUNDARY, lw=0.8))
             words = ("equal" if equal else "differ") + ("" if right else ",\nh_n wrong")
             if not right:
-                strip = Rectangle((j + 0.8, i), 0.2, 1, fill=False, hatch="/////", lw=0)
+                strip = Rectangle((j + 0.86, i), 0.14, 1, fill=False, hatch="/////", lw=0)
                 ax.add_patch(strip)
-            ax.text(j + (0.5 if right else 0.4), i + 0.5, words, ha="center", va="center", size=8.5)
+            ax.text(j + (0.5 if right else 0.43), i + 0.5, words, ha="center", va="center", size=8)
     ax.set(xlim=(0, len(columns)), xticks=np.arange(len(columns)) + 0.5, xticklabels=columns)
     ax.set(ylim=(len(table), 0), yticks=np.arange(len(table)) + 0.5, yticklabels=list(table))
     ax.tick_params(length=0)
