@@ -35,7 +35,8 @@ def draw_log_ratios(log_ratios: Mapping[str, Any], reset: Any) -> Figure:
             level[env, max(0, PARTS * t - 1) : PARTS * t + 1] = np.nan  # a gap for the dashes
             ax.plot([t - 0.5] * 2, [env - 0.5, env + 0.5], color=BOUNDARY, ls="--", lw=2)
         place = (-0.5, length - 0.5, n - 0.5, -0.5)
-        image = ax.imshow(level, ACTION_MAP, vmin=-3, vmax=2, aspect="auto", extent=place)
+        look: dict[str, Any] = {"aspect": "auto", "interpolation": "nearest", "extent": place}
+        image = ax.imshow(level, ACTION_MAP, vmin=-3, vmax=2, **look)
         ax.set(title=title, ylabel="env", xlim=(-0.7, length - 0.5), ylim=(n - 0.5, -0.5))
         ax.set_yticks(range(n))
     axes[-1].set_xlabel("time t (steps)")
@@ -77,7 +78,7 @@ def draw_horizons(maps: Mapping[str, Any], boundaries: Sequence[int]) -> Figure:
     axes = panels[0]
     for ax, (title, sizes) in zip(axes, maps.items(), strict=True):
         level = np.log10(np.clip(np.asarray(sizes).T, LOWEST, None))
-        image = ax.imshow(level, cmap=POSITIVE_MAP, vmin=-3, vmax=0.5)
+        image = ax.imshow(level, POSITIVE_MAP, vmin=-3, vmax=0.5, interpolation="nearest")
         for t in boundaries:
             ax.axhline(t - 0.5, color=BOUNDARY, ls="--", lw=1)
         ax.set(title=title, xlabel="observation at k")
