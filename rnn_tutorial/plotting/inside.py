@@ -82,7 +82,7 @@ def draw_fates(paths: Mapping[str, Sequence[Array]], goals: Array, rows: int = 2
         set_plane(ax)
         ax.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]))
         for goal, path in zip(goals, several, strict=True):
-            draw_goal(ax, goal)
+            ax.plot(*goal, "*", color=REWARD, ms=9, mew=0, zorder=4)
             ax.plot(*path.T, color=OBSERVATION, lw=1.2)
             ax.plot(*path[-1], "o", color=OBSERVATION, ms=5, zorder=6)
         ax.set_title(title, fontsize=10)
@@ -116,7 +116,7 @@ def draw_scores(
     for (value, name, colour, style), place in zip(names, reversed(places), strict=True):
         way = (steps - 1, elbow, start), (value, place + lift, place + lift)
         ax.plot(*way, color=colour, ls=style, lw=1)
-        ax.text(1.003 * start, place + lift, name, color=colour, fontsize=9, va="center")
+        ax.text(start + 0.01 * steps, place + lift, name, color=colour, fontsize=9, va="center")
     ax.set(xlabel="time (steps)", ylabel=label, xlim=(0, (1 + room) * steps), ylim=(low, high))
     ax.set_xticks(range(0, steps, 5 if steps <= 40 else 10))
 
@@ -184,7 +184,7 @@ def draw_delays(
             places = range(len(wide))
             colour = GRADIENT if log else HIDDEN
             # Not smoothed: a third of the file's size.
-            thin: Any = {"lw": 0.5, "alpha": 0.4, "antialiased": False}
+            thin: Any = {"lw": 0.5, "alpha": 0.3, "antialiased": False}
             ax.plot(places, wide.to_numpy(), style, color=colour, **thin)
             ax.plot(places, wide.median(axis=1), style, color=colour, lw=2.4, zorder=3)
         ax.set(title=title, xlabel="delay (steps)")
