@@ -7,8 +7,8 @@ import ipywidgets as w
 from rnn_tutorial.doctor import Report
 from rnn_tutorial.doctor.zoo import BUGS, FILES
 from rnn_tutorial.plotting.bugs import draw_bug
-from rnn_tutorial.plotting.diffs import diff_html
 from rnn_tutorial.plotting.figures import png_bytes
+from rnn_tutorial.plotting.listings import diff_html
 from rnn_tutorial.widgets.live import LiveView
 
 

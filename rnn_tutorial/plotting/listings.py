@@ -1,6 +1,8 @@
-"""Diffs on a page: coloured, in the theme's own ink, and wrapped between words only."""
+"""Diffs and source code on a page, in the theme's own ink, wrapped between words only."""
 
 from html import escape
+from inspect import getsource
+from typing import Any
 
 from IPython.display import display
 
@@ -27,3 +29,9 @@ def diff_html(diff: str) -> str:
 def show_diff(diff: str) -> None:
     """Show a unified diff under the cell."""
     display({"text/html": diff_html(diff), "text/plain": diff}, raw=True)
+
+
+def show_source(*things: Any) -> None:
+    """Show the source of classes and functions under the cell."""
+    source = "\n".join(map(getsource, things)).rstrip()
+    display({"text/markdown": f"```python\n{source}\n```", "text/plain": source}, raw=True)

@@ -1,11 +1,11 @@
-"""A diff on the page: escaped, tinted, and wrapped between words."""
+"""Listings: a diff is escaped, tinted and wrapped between words; source is shown as code."""
 
 import re
 
 import pytest
 
 from rnn_tutorial.colours import ACTION, CELL
-from rnn_tutorial.plotting.diffs import diff_html, show_diff
+from rnn_tutorial.plotting.listings import diff_html, show_diff, show_source
 
 DIFF = "--- a\n+++ b\n@@ -1 +1 @@\n same\n-    old < 1\n+new"
 
@@ -44,3 +44,10 @@ def test_it_is_escaped():
 def test_the_plain_diff_goes_with_it(capsys):
     show_diff(DIFF)
     assert DIFF.splitlines()[0] in capsys.readouterr().out
+
+
+def test_source_is_shown_as_python(capsys):
+    show_source(diff_html, show_diff)
+    shown = capsys.readouterr().out
+    assert "```python" in shown
+    assert shown.index("def diff_html") < shown.index("def show_diff")
