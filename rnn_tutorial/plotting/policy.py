@@ -126,9 +126,10 @@ def draw_gaps(gaps: Mapping[str, Any], label: str) -> Figure:
 
 
 def draw_channels(image: Any, letters: str = "RGB") -> Figure:
-    """Draw an image (C, H, W), and its channels as a recurrent layer reads them: time, env, feature.
+    """Draw an image (C, H, W), and its channels as a recurrent layer reads them.
 
-    Each lit pixel has the letters of its channels. Colours stand for roles, so the channels get
+    Each channel is read as one time step, of an env per row and a feature per column. A lit pixel
+    has the letters of its channels. Colours stand for roles, so the channels get
     letters instead.
     """
     channels = np.asarray(image)
