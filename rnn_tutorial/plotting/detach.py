@@ -1,7 +1,7 @@
 """The picture of `detach`: forwards the state crosses the border, backwards no gradient does.
 
-The gradient's arrows are drawn from measured gradients: one points to a step only where the
-gradient there is not exactly zero.
+The gradient's arrows follow the numbers: an arrow points to a step only if the gradient measured
+there is not exactly zero.
 """
 
 from collections.abc import Mapping
@@ -17,8 +17,8 @@ from rnn_tutorial.colours import BOUNDARY, GRADIENT, HIDDEN, INK
 from rnn_tutorial.plotting.diagrams import arrow, chip
 from rnn_tutorial.plotting.figures import figure
 
-# Inches: the figure's width and foot; one row; where the steps begin and end; in a row, the height
-# of each lane; the longest bar.
+# Inches: the figure's width, its foot, the height of a row; the first step, the last, the answer;
+# the lanes' heights within a row; the longest bar.
 WIDTH, FOOT, ROW = 9.0, 0.62, 1.95
 LEFT, RIGHT, ANSWER = 1.2, 7.95, 8.62
 STATE, GRADIENTS, BARS = 1.3, 0.92, 0.0
@@ -26,15 +26,14 @@ BAR = 0.5
 
 
 def draw_detach(reach: Mapping[str, Any], cut: int) -> Figure:
-    """Draw, for each run, the state's way forwards and the gradient's way back.
+    """Draw the state's path forwards and the gradient's path back, one row per run.
 
-    Below the arrows stand bars, one for each observation: the norm of the answer's gradient with
-    respect to it.
+    The bars below show, for each observation, the norm of the answer's gradient with respect to it.
 
     Args:
         reach: name of the run -> the norms (T,).
-        cut: the first step after the border. In a run where no gradient reaches an earlier step,
-            the border is drawn, and the gradient's arrow ends there.
+        cut: the first step after the border. The border is drawn in each run where no gradient
+            reaches an earlier step, and the gradient's arrow ends there.
 
     Returns:
         The figure.
@@ -54,9 +53,9 @@ def draw_detach(reach: Mapping[str, Any], cut: int) -> Figure:
     top = max(norm.max() for norm in norms.values())
     for row, (name, norm) in enumerate(norms.items()):
         _run(ax, height - ROW * (row + 1), name, norm, top, cut)
-    ax.text((LEFT + RIGHT) / 2, 0.1, "time of the observation (step)", ha="center", fontsize=10)
+    ax.text((LEFT + RIGHT) / 2, 0.1, "time of the observation (step)", ha="center", fontsize=11)
     for t, x in enumerate(np.linspace(LEFT, RIGHT, len(norm))):
-        ax.text(x, 0.36, f"{t}", ha="center", fontsize=10)
+        ax.text(x, 0.36, f"{t}", ha="center", fontsize=11)
     return fig
 
 
@@ -64,24 +63,25 @@ def _run(ax: Axes, foot: float, name: str, norm: np.ndarray, top: float, cut: in
     """One row: the chain of states, the gradient's arrows under it, and their sizes as bars."""
     xs = np.linspace(LEFT, RIGHT, len(norm))
     state, gradients, bars = (foot + y for y in (STATE, GRADIENTS, BARS))
-    ax.text(0.1, state + 0.3, name, fontsize=12)
+    ax.text(0.1, state + 0.3, name, fontsize=13)
     lanes = ("state", state, HIDDEN), ("gradient", gradients, INK), ("its norm", bars + 0.08, INK)
     for text, y, colour in lanes:
-        ax.text(0.1, y, text, va="center", fontsize=9, color=colour)
+        ax.text(0.1, y, text, va="center", fontsize=11, color=colour)
     for x in xs:
-        chip(ax, (x, state), "h", HIDDEN, size=(0.3, 0.26))
-    chip(ax, (ANSWER, state), "answer", INK, strength=0.0, size=(0.6, 0.26))
-    for tail, head in pairwise([*xs, ANSWER - 0.15]):
+        chip(ax, (x, state), "h", HIDDEN, size=(0.3, 0.28), fontsize=11.0)
+    chip(ax, (ANSWER, state), "answer", INK, strength=0.0, size=(0.66, 0.28), fontsize=10.5)
+    for tail, head in pairwise([*xs, ANSWER - 0.18]):
         arrow(ax, (tail + 0.15, state), (head - 0.15, state), HIDDEN)
     for t, x in enumerate(xs):
         if norm[t] > 0:
             arrow(ax, ([*xs, ANSWER][t + 1] - 0.04, gradients), (x + 0.04, gradients), GRADIENT)
         length = BAR * norm[t] / top
         ax.add_patch(Rectangle((x - 0.14, bars), 0.28, length, color=GRADIENT, lw=0))
-        ax.text(x, bars + length + 0.05, f"{norm[t]:.2f}" if norm[t] else "0", ha="center", size=9)
+        words = f"{norm[t]:.2f}" if norm[t] else "0"
+        ax.text(x, bars + length + 0.05, words, ha="center", size=10.5)
     if not norm[:cut].any():
         border = (xs[cut - 1] + xs[cut]) / 2
         ax.plot([border, border], [bars, state + 0.28], color=BOUNDARY, linestyle="--", lw=1)
         ax.plot([xs[cut] - 0.04, border], [gradients] * 2, color=GRADIENT, lw=1.5)
         ax.plot([border] * 2, [gradients - 0.12, gradients + 0.12], color=GRADIENT, lw=4)
-        ax.text(border, state + 0.34, "h_n.detach()", ha="center", fontsize=10, family="monospace")
+        ax.text(border, state + 0.34, "h_n.detach()", ha="center", fontsize=11, family="monospace")

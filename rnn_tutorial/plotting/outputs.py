@@ -59,7 +59,8 @@ def draw_errors(errors: Mapping[str, Any], start: int) -> Figure:
 def draw_influence(norms: Mapping[str, np.ndarray]) -> Figure:
     """Draw how strongly each observation acts on a state: one panel per state, two in a row.
 
-    The axis is logarithmic. Norms of exactly zero are left out: they have no influence at all.
+    The axis is logarithmic. An observation whose norm is exactly zero has no influence, and is left
+    out.
 
     Args:
         norms: name of the state -> gradient norm with respect to each observation (T,).
