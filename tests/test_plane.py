@@ -36,6 +36,15 @@ def test_the_highest_reward_of_a_map_lies_on_its_goal(reward):
     assert ax.get_xlim() == (-1.5, 1.5)
 
 
+def test_a_goal_stands_in_a_gap_of_the_map():
+    _, ax = figure()
+    values = np.ma.getmaskarray(draw_reward_map(ax, np.ones((121, 121)), goal=GOAL).get_array())
+    gap = np.linalg.norm(grid_of_places() - GOAL, axis=-1)[values]
+    assert 0 < len(gap) < 200
+    assert gap.max() < 0.15
+    np.testing.assert_array_equal(ax.lines[0].get_xydata(), GOAL[None])
+
+
 def test_limits_of_a_map_can_be_shared():
     _, ax = figure()
     image = draw_reward_map(ax, lambda places: places[..., 0], limits=(-2.0, 3.0))

@@ -38,6 +38,7 @@ def draw_reward_map(
     limits: tuple[float, float] | None = None,
     reach: float = 1.5,
     label: str = "reward",
+    goal: NDArray[Any] | None = None,
 ) -> AxesImage:
     """Draw the reward of every place as a heat map with its scale beside it.
 
@@ -48,12 +49,17 @@ def draw_reward_map(
         limits: lowest and highest reward of the colours; by default those on the map.
         reach: half the width of the plane.
         label: what the scale measures.
+        goal: (2,), drawn as a star in a gap of the map, where it can be seen.
 
     Returns:
         The image, for a shared scale.
     """
     low, high = limits or (None, None)
     values = np.asarray(reward(grid_of_places(reach=reach)) if callable(reward) else reward)
+    if goal is not None:
+        gap = np.linalg.norm(grid_of_places(len(values), reach) - goal, axis=-1) < 0.09 * reach
+        values = np.where(gap, np.nan, values)
+        draw_goal(ax, goal)
     image = ax.imshow(
         values,
         origin="lower",

@@ -99,7 +99,9 @@ def draw_returns(returns: Mapping[str, Mapping[str, float]], bounds: Mapping[str
         ax.hlines(rows, 0, 1, transform=ax.get_yaxis_transform(), color=INK, alpha=0.3, lw=0.8)
         ax.plot(list(by_policy.values()), rows, "o", ms=9, color=REWARD)
         ax.axvline(bounds[name], ymax=0.84, color=INK, lw=1.4, ls=":")
-        ax.text(bounds[name], -0.55, "bound for blind policies", ha="center", fontsize=10)
+        low, high = min(by_policy.values()), max(by_policy.values())
+        side = "center" if bounds[name] > low + 0.25 * (high - low) else "left"
+        ax.text(bounds[name], -0.55, "bound for blind policies", ha=side, fontsize=10)
         ax.set(xlabel="mean return", ylim=(len(by_policy) - 0.5, -1.2))
         ax.set_yticks(rows, [f"{who}  {value:.1f}" for who, value in by_policy.items()])
         ax.margins(x=0.12)
