@@ -38,8 +38,10 @@ def test_the_highest_reward_of_a_map_lies_on_its_goal(reward):
 
 def test_a_goal_stands_in_a_gap_of_the_map():
     _, ax = figure()
-    values = np.ma.getmaskarray(draw_reward_map(ax, np.ones((121, 121)), goal=GOAL).get_array())
-    gap = np.linalg.norm(grid_of_places() - GOAL, axis=-1)[values]
+    distance = np.linalg.norm(grid_of_places() - GOAL, axis=-1)
+    image = draw_reward_map(ax, -distance, goal=GOAL)
+    gap = distance[np.ma.getmaskarray(image.get_array())]
+    assert image.get_clim() == (-distance.max(), -distance.min())
     assert 0 < len(gap) < 200
     assert gap.max() < 0.15
     np.testing.assert_array_equal(ax.lines[0].get_xydata(), GOAL[None])

@@ -54,8 +54,8 @@ def draw_reward_map(
     Returns:
         The image, for a shared scale.
     """
-    low, high = limits or (None, None)
     values = np.asarray(reward(grid_of_places(reach=reach)) if callable(reward) else reward)
+    low, high = limits or (values.min(), values.max())
     if goal is not None:
         gap = np.linalg.norm(grid_of_places(len(values), reach) - goal, axis=-1) < 0.09 * reach
         values = np.where(gap, np.nan, values)
