@@ -39,10 +39,10 @@ def _draw_side(ax: Axes, advantage: float, clip: float) -> None:
     ax.plot(ratio[flat], gain[flat], color=REWARD, lw=1.2)
     ax.axvline(1.0, color=INK, lw=0.8, alpha=0.5)
     if advantage > 0:
-        ax.text(0.88, 0.96, "the ratio is pushed up", ha="right")
+        ax.text(0.95, 1.02, "the ratio is pushed up", ha="right")
         ax.text(1.69, edge - 0.06, "flat: no gradient", ha="right", va="top")
         ax.text(1.5, 1.56, "free gain", ha="right")
     else:
-        ax.text(1.12, -1.04, "the ratio is pushed down", ha="left")
+        ax.text(1.05, -0.99, "the ratio is pushed down", ha="left")
         ax.text(0.31, -edge - 0.06, "flat: no gradient", ha="left", va="top")
         ax.text(0.5, -0.44, "free gain", ha="left")
