@@ -47,7 +47,7 @@ def test_each_run_has_a_line_of_its_own():
     assert view.curves["no memory"] == ([1.0, 2.0], [-20.0, -19.0])
     _, metadata = view._repr_mimebundle_()
     assert "GRU -5.0, no memory -19.0" in metadata["image/png"]["alt"]
-    assert view._labels["GRU"].get_text() == "  GRU: -5.0"
+    assert view._labels["GRU"].get_text() == "GRU: -5.0"
 
 
 def test_as_a_context_it_stores_the_last_picture_and_not_the_empty_one(monkeypatch):

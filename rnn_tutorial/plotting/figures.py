@@ -1,8 +1,8 @@
-"""Figures without pyplot: one house style, and pictures that carry their words.
+"""Figures without pyplot: one house style, and pictures with their alt text.
 
-Figures made here belong to no global state, so nothing leaks between cells, nothing is shown
-twice, and a canvas can be blitted (see :mod:`rnn_tutorial.widgets.live`). They paint no ground and
-read on light and dark pages (see :mod:`rnn_tutorial.plotting.themes`).
+Pyplot keeps a global list of figures; these are outside it, so nothing leaks between cells, nothing
+is shown twice, and a canvas can be blitted (see :mod:`rnn_tutorial.widgets.live`). They have no
+ground and read on light and dark pages (see :mod:`rnn_tutorial.plotting.themes`).
 """
 
 import base64
@@ -87,12 +87,12 @@ def picture_bundle(png: bytes, alt: str) -> tuple[dict[str, Any], dict[str, Any]
 
 
 def caption(alt: str) -> str:
-    """Return a picture's words as HTML that folds out, for readers who cannot see the picture."""
+    """Return the alt text as HTML that folds out below the picture."""
     return f"<details><summary>In words</summary>{escape(alt)}</details>"
 
 
 def show(fig: Figure, alt: str) -> None:
-    """Show a figure under the cell, and below it, folded, what it shows in words.
+    """Show a figure under the cell, with its alt text folded below it.
 
     Args:
         fig: a figure, best from :func:`figure`.

@@ -1,7 +1,8 @@
-"""One rollout in five panels: path, memory, action distribution, reward so far, and the branch.
+"""One rollout up to one time: its path, memory, action distribution, reward, and some words.
 
-Everything is drawn once, for all times. A white cover hides what lies in the future, so that moving
-to another time moves a few artists and redraws none.
+Everything is drawn once, for all times. What lies in the future is clipped away, so that moving to
+another time moves a few artists and needs no new ones. The page's own ground shows where nothing
+has happened yet.
 """
 
 from typing import Any
@@ -10,31 +11,39 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
-from matplotlib.patches import Rectangle
+from matplotlib.lines import Line2D
+from matplotlib.text import Annotation
+from matplotlib.ticker import MaxNLocator
+from matplotlib.transforms import Bbox, TransformedBbox
 
-from rnn_tutorial.colours import BOUNDARY, HIDDEN, OBSERVATION, REWARD
+from rnn_tutorial.colours import ACTION, BOUNDARY, HIDDEN, OBSERVATION, REWARD
 from rnn_tutorial.envs.rendering import draw_goal, set_plane
 from rnn_tutorial.plotting.figures import HOUSE_STYLE, figure
-from rnn_tutorial.plotting.memory import draw_gaussian, draw_hidden, draw_probs
+from rnn_tutorial.plotting.memory import draw_gaussian, draw_hidden, draw_probs, move_names
 from rnn_tutorial.rollout import Rollout
+
+SIZE = (6.2, 4.7)  # inches: at 560 px a page shows it at 7/10 of that, with type of 11 px
 
 
 class RolloutPicture:
-    """The panels of one env of a rollout, and the time they show.
+    """The panels of one env of a rollout, and the time that they show.
+
+    On the left the path, with words below it; on the right memory, action distribution and reward
+    over one axis of time.
 
     Args:
         rollout: of a point env; the first two numbers of the observation are the position.
         env: which env of the rollout.
-        goal_radius: of the disc that pays, if there is one.
-        branch: a line that says which way an observation takes through the policy.
+        goal_radius: of the disc around the goal in which the reward is paid, if there is one.
+        branch: the steps that an observation takes through the policy, with arrows ("→") between.
         limit: the heat map's colours reach from -limit to limit; by default the largest
             magnitude in the rollout.
-        belief: (T, N, 2), where the goal is, as something read off the state of each step; drawn
+        belief: (T, N, 2), an estimate of the goal's position from the state of each step; drawn
             as an orange cross.
 
     Attributes:
         fig: the figure.
-        moving: the artists that `set_time` moves.
+        moving: the artists that `set_time` moves or clips.
     """
 
     def __init__(
@@ -48,25 +57,35 @@ class RolloutPicture:
     ) -> None:
         self.rollout, self.env, self.belief = rollout, env, belief
         self.moving: list[Artist] = []
+        self.seen: list[tuple[Bbox, float]] = []  # the visible part of a panel, ahead of t by this
+        self.dots: list[tuple[Line2D, np.ndarray]] = []  # each with the values (T,) it follows
+        self.names: list[Annotation] = []
         self.total = np.cumsum(rollout.reward[:, env])
         self.breaks = rollout.reset[:, env].copy()
         if "episode_start" in rollout.info:  # the episodes within a trial
             self.breaks |= rollout.info["episode_start"][:, env].astype(bool)
-        self.fig, axes = figure(size=(9.6, 4.7))
+        self.fig, axes = figure(size=SIZE)
         axes.remove()
-        grid = self.fig.add_gridspec(
-            3, 3, width_ratios=(1.05, 1.3, 1.2), height_ratios=(1, 1, 0.16)
-        )
-        with mpl.rc_context(HOUSE_STYLE):
-            self._draw_path(self.fig.add_subplot(grid[:2, 0]), goal_radius)
-            self._draw_memory(self.fig.add_subplot(grid[:2, 1]), limit)
-            self._draw_action(self.fig.add_subplot(grid[0, 2]))
-            self._draw_reward(self.fig.add_subplot(grid[1, 2]))
-            self._draw_words(self.fig.add_subplot(grid[2, :]), branch)
+        halves = self.fig.add_gridspec(1, 2, width_ratios=(1, 1.25))
+        left = halves[0].subgridspec(2, 1, height_ratios=(1.75, 1))
+        right = halves[1].subgridspec(3, 1, height_ratios=(1.6, 1, 1))
+        with mpl.rc_context({**HOUSE_STYLE, "axes.titlelocation": "left"}):
+            self._draw_path(self.fig.add_subplot(left[0]), goal_radius)
+            self._write(self.fig.add_subplot(left[1]), branch)
+            memory = self.fig.add_subplot(right[0])
+            action, reward = (self.fig.add_subplot(right[i], sharex=memory) for i in (1, 2))
+            self._draw_memory(memory, limit)
+            self._draw_action(action)
+            self._draw_reward(reward)
+        for ax in (memory, action):
+            ax.set_xlabel("")
+            ax.tick_params(labelbottom=False)
         self.set_time(len(rollout) - 1)
+        self.fig.draw_without_rendering()
+        self.fig.set_layout_engine("none")  # the panels stay where they are at all times
 
     def set_time(self, t: int) -> None:
-        """Shows the rollout up to and including step t.
+        """Show the rollout up to and including step t.
 
         Raises:
             IndexError: for a time outside the rollout.
@@ -80,12 +99,15 @@ class RolloutPicture:
         self.dot.set_data(seen[-1:, 0], seen[-1:, 1])
         if self.belief is not None:
             self.cross.set_data(*self.belief[t : t + 1, self.env].T)
-        for cover in self.covers:
-            cover.set_x(t + 0.5)
-        fresh = (
-            "state cleared before this step" if t == start else f"step {t - start} of its episode"
-        )
-        self.words.set_text(f"t = {t}: {fresh}, reward so far {self.total[t]:.2f}")
+        for box, ahead in self.seen:
+            box.x1 = t + ahead
+        for dot, values in self.dots:
+            dot.set_data([t], [values[t]])
+        if self.names:
+            means = self.rollout.distribution["mean"][t, self.env]
+            move_names(self.names, np.array([(t, mean) for mean in means]))
+        since = "0 (cleared)" if t == start else f"{t - start}"
+        self.words.set_text(f"{t}\n{since}\n{self.total[t]:.2f}")
 
     def _draw_path(self, ax: Axes, goal_radius: float | None) -> None:
         rollout, env = self.rollout, self.env
@@ -94,64 +116,80 @@ class RolloutPicture:
             goal = rollout.info["goal"][0, env]
             draw_goal(ax, goal, goal_radius)
             places.append(np.abs(goal) + (goal_radius or 0.0))
-        reach = max(1.35, *(1.1 * float(np.abs(place).max()) for place in places))
-        set_plane(ax, reach)
-        ax.set_title("path and goal")
+        set_plane(ax, max(1.35, *(1.1 * float(np.abs(place).max()) for place in places)))
+        ax.set(title="path and goal", anchor="NW", ylabel="")
         (self.trail,) = ax.plot([], [], color=OBSERVATION)
-        (self.dot,) = ax.plot([], [], "o", color=OBSERVATION, ms=8, mec="white")
+        (self.dot,) = ax.plot([], [], "o", color=OBSERVATION, ms=8)
         self.moving += [self.trail, self.dot]
         if self.belief is not None:
-            ax.set_title("path, goal, and the decoded goal ×")
+            ax.set_title("path, goal, decoded goal ×")
             look: dict[str, Any] = {"ms": 11, "mew": 2.5, "zorder": 6}
             (self.cross,) = ax.plot([], [], "x", color=HIDDEN, **look)
             self.moving.append(self.cross)
 
     def _draw_memory(self, ax: Axes, limit: float | None) -> None:
         memory = self.rollout.memory["hidden"][:, :, self.env]
+        steps, layers, units = memory.shape[0], memory.shape[1], memory.shape[-1]
         ax.set_title("memory at the start of each step")
-        if memory.shape[1] == 0:
-            ax.set(xlim=(-0.5, len(memory) - 0.5), ylim=(0, 1), yticks=[], xlabel="time (steps)")
+        if layers == 0:
+            ax.set(xlim=(-0.5, steps - 0.5), ylim=(0, 1), yticks=[])
             ax.text(0.5, 0.5, "no memory", transform=ax.transAxes, ha="center", color=BOUNDARY)
-            self.covers: list[Rectangle] = []
             return
         draw_hidden(ax, memory[:, -1], resets=self.breaks, limit=limit)
-        ax.set_ylabel("unit of the top layer")
-        self.covers = []
-        self._cover(ax)
+        ax.set(ylabel="unit" if layers == 1 else "unit of the top layer", yticks=[0, units - 1])
+        self._clip(ax, ahead=0.5)
 
     def _draw_action(self, ax: Axes) -> None:
-        ax.set_title("action distribution")
         shown = {name: values[:, self.env] for name, values in self.rollout.distribution.items()}
         if "mean" in shown:
-            names = ("x", "y") if shown["mean"].shape[1] == 2 else range(shown["mean"].shape[1])
-            draw_gaussian(ax, shown["mean"], shown["std"], [str(name) for name in names])
-            ax.set_ylabel("mean ± std")
+            mean = shown["mean"]
+            names = ("x", "y") if mean.shape[1] == 2 else range(mean.shape[1])
+            labels = draw_gaussian(ax, mean, shown["std"], [str(name) for name in names])
+            self._clip(ax, ahead=0.0)
+            for values in mean.T:
+                self._follow(ax, values, ACTION)
+            self.names = labels
+            self.moving += labels
         else:
             draw_probs(ax, shown["probs"], [str(a) for a in range(shown["probs"].shape[1])])
-        ax.set_xlabel("")
-        self._cover(ax)
+            self._clip(ax, ahead=0.5)
+        ax.set(title="action: mean ± std" if "mean" in shown else "action probabilities", ylabel="")
 
     def _draw_reward(self, ax: Axes) -> None:
-        ax.set_title("reward so far")
         ax.plot(self.total, color=REWARD)
+        self._clip(ax, ahead=0.0)
+        self._follow(ax, self.total, REWARD)
         low, high = min(0.0, self.total.min()), max(0.0, self.total.max())
-        margin = 0.05 * (high - low) or 1.0
-        ax.set(xlim=(-0.5, len(self.total) - 0.5), ylim=(low - margin, high + margin))
-        ax.set(xlabel="time (steps)", ylabel="sum")
-        self._cover(ax)
+        margin = 0.08 * (high - low) or 1.0
+        ax.set(ylim=(low - margin, high + margin), title="reward so far", xlabel="time (steps)")
+        ax.yaxis.set_major_locator(MaxNLocator(3))
+        ax.xaxis.set_major_locator(MaxNLocator(6, integer=True))
 
-    def _draw_words(self, ax: Axes, branch: str) -> None:
+    def _write(self, ax: Axes, branch: str) -> None:
+        """Two blocks of words: the numbers of this time, and the way through the policy.
+
+        Only the numbers move: text is the slowest thing to draw.
+        """
         ax.set_axis_off()
-        ax.text(0.0, 0.15, branch, fontsize=9, va="center", transform=ax.transAxes)
-        self.words = ax.text(0.0, 1.0, "", fontsize=9, va="center", transform=ax.transAxes)
+        place: dict[str, Any] = {"va": "baseline", "transform": ax.transAxes, "linespacing": 1.35}
+        ax.text(0.0, 0.62, "step t\nsince the reset\nreward so far", **place)
+        self.words = ax.text(0.68, 0.62, "", **place)
+        ax.text(0.0, 0.0, branch.replace(" → ", "\n→ "), **place)
         self.moving.append(self.words)
 
-    def _cover(self, ax: Axes) -> None:
-        """A white rectangle over the panel's future."""
+    def _clip(self, ax: Axes, ahead: float) -> None:
+        """Let all that is drawn in a panel end at the present."""
         low, high = ax.get_ylim()
-        width = len(self.rollout) + 1.0
-        cover = Rectangle((0, low), width, high - low, color="white", lw=0, zorder=10)
+        box = Bbox([[-0.5, min(low, high)], [0.0, max(low, high)]])
+        drawn = [*ax.images, *ax.collections, *ax.lines]
+        for artist in drawn:
+            artist.set_clip_box(TransformedBbox(box, ax.transData))
         ax.set_ylim(low, high)
-        ax.add_patch(cover)
-        self.covers.append(cover)
-        self.moving.append(cover)
+        self.seen.append((box, ahead))
+        self.moving += drawn
+
+    def _follow(self, ax: Axes, values: np.ndarray, colour: str) -> None:
+        """A dot at the present end of a line (T,)."""
+        (dot,) = ax.plot([], [], "o", color=colour, ms=6, clip_on=False)
+        self.dots.append((dot, values))
+        self.moving.append(dot)

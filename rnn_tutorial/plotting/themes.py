@@ -1,8 +1,8 @@
 """Pictures that read on light and dark pages: no ground, a middle ink, maps that fade out.
 
-A stored PNG does not know the page that it will be shown on. So nothing is painted white or black:
-grounds are left out, text and frames take an ink halfway between the two, and a map of numbers
-fades out where they are small instead of turning white.
+A stored PNG can be shown on a page of any colour. So nothing is painted white or black: pictures
+have no ground, text and frames have an ink halfway between the two, and a map of numbers fades out
+where the numbers are small.
 """
 
 from typing import Any
@@ -21,7 +21,7 @@ BLACK, WHITE = "#000000", "#ffffff"
 
 
 def fading(*colours: str) -> LinearSegmentedColormap:
-    """A map of one colour from nothing to full, or of two, from full through nothing to full."""
+    """Return a map of one colour from clear to full, or of two, from full through clear to full."""
     ends = [(*to_rgba(colour)[:3], 1.0) for colour in colours]
     clear = [(*to_rgba(colour)[:3], 0.0) for colour in colours]
     stops: list[Any] = [clear[0], ends[0]]
@@ -37,7 +37,7 @@ ACTION_MAP, REWARD_MAP = fading(ACTION), fading(REWARD)
 
 
 def _neutral(colour: Any, ground: bool) -> Any:
-    """Ink for black; nothing for white, where it is a ground or an edge; else the colour itself."""
+    """Return ink for black, "none" for a white ground or edge, else the colour itself."""
     if isinstance(colour, str) and colour in ("none", "auto", "face"):
         return colour
     rgba = to_rgba(colour)
@@ -47,21 +47,29 @@ def _neutral(colour: Any, ground: bool) -> Any:
     return "none" if ground and plain == WHITE else colour
 
 
-def make_neutral(artist: Artist) -> None:
-    """Takes black and white out of an artist and of all within it, in place.
+def _replace(part: Any, which: str, ground: bool) -> None:
+    """Set a colour only if it changes: setting it would end "auto"."""
+    now = getattr(part, f"get_{which}")()
+    neutral = _neutral(now, ground)
+    if neutral is not now:
+        getattr(part, f"set_{which}")(neutral)
 
-    Text that is white on a colour stays so; what has another colour is left alone.
+
+def make_neutral(artist: Artist) -> None:
+    """Take black and white out of an artist and its children, in place.
+
+    White text on a colour stays white; other colours stay as they are, "auto" included.
     """
     for part in artist.findobj():
         if isinstance(part, Text):
-            part.set_color(_neutral(part.get_color(), ground=False))
+            _replace(part, "color", ground=False)
         elif isinstance(part, Line2D):
-            part.set_color(_neutral(part.get_color(), ground=False))
-            part.set_markerfacecolor(_neutral(part.get_markerfacecolor(), ground=True))
-            part.set_markeredgecolor(_neutral(part.get_markeredgecolor(), ground=True))
+            _replace(part, "color", ground=False)
+            _replace(part, "markerfacecolor", ground=True)
+            _replace(part, "markeredgecolor", ground=True)
         elif isinstance(part, Patch):
-            part.set_edgecolor(_neutral(part.get_edgecolor(), ground=True))
-            part.set_facecolor(_neutral(part.get_facecolor(), ground=True))
+            _replace(part, "edgecolor", ground=True)
+            _replace(part, "facecolor", ground=True)
         elif isinstance(part, Collection) and part.get_array() is None:
             edges, faces = np.asarray(part.get_edgecolor()), np.asarray(part.get_facecolor())
             part.set_edgecolor([_neutral(tuple(colour), ground=True) for colour in edges])

@@ -1,4 +1,4 @@
-"""The buffer view: a rollout's grid of steps, and the sequences that the buffer cuts it into."""
+"""The buffer view: the steps of a rollout, and the sequences that the buffer makes of them."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ import numpy as np
 
 from rnn_tutorial.plotting.buffer import Layout, draw_layout, lay_out
 from rnn_tutorial.plotting.figures import png_bytes
-from rnn_tutorial.widgets.live import LiveView
+from rnn_tutorial.widgets.live import LiveView, row, share
 
 # control -> (label, smallest, largest)
 SLIDERS = {
@@ -20,20 +20,21 @@ SLIDERS = {
 
 
 class BufferView(LiveView):
-    """Sliders over a rollout buffer; the picture comes from filling and cutting a real one.
+    """Sliders for the settings of a rollout buffer; the picture shows a real one, filled and cut.
 
-    The rollout is one of many: it begins in the middle of episodes. Each episode's length is drawn
-    from episode_length - spread to episode_length + spread, with the same seed for every setting.
+    The rollout begins in the middle of episodes, as all but the first do in training. The length
+    of an episode is drawn from episode_length - spread to episode_length + spread, with the same
+    seed for all settings.
 
     Args:
-        **settings: length (T), num_envs (N), episode_length, spread, bptt_length (L) to begin with.
+        **settings: the first length (T), num_envs (N), episode_length, spread and bptt_length (L).
 
     Attributes:
         controls: the sliders, by the name of their setting.
-        layout_now: what is shown.
+        layout_now: the layout that is shown.
 
     Raises:
-        ValueError: for a setting that there is not, or one that is out of its slider's range.
+        ValueError: for an unknown setting, or a value outside its slider's range.
     """
 
     def __init__(self, **settings: int) -> None:
@@ -47,10 +48,15 @@ class BufferView(LiveView):
             if not low <= chosen[name] <= high:
                 raise ValueError(f"{name}: expected {low} to {high}, got {chosen[name]}")
             self.controls[name] = w.IntSlider(
-                chosen[name], low, high, description=label, layout=w.Layout(width="290px")
+                chosen[name],
+                low,
+                high,
+                description=label,
+                layout=share(),
+                style={"description_width": "76px"},
             )
-        row = w.Box(list(self.controls.values()), layout=w.Layout(flex_flow="row wrap"))
-        super().__init__([row], self._picture, self._describe_layout)
+        sliders = row(*self.controls.values())
+        super().__init__([sliders], self._picture, self._describe_layout, width=900)
         self.controls["length"].observe(self._shorten, "value")
         for control in self.controls.values():
             control.observe(self.refresh, "value")
@@ -77,15 +83,15 @@ class BufferView(LiveView):
 def example_layout(
     length: int, num_envs: int, episode_length: int, spread: int, bptt_length: int
 ) -> Layout:
-    """A made-up rollout from the middle of a longer run, cut by the real buffer.
+    """Cut a made-up rollout from the middle of a longer run with the real buffer.
 
-    Episodes end by truncation or by termination, in turns.
+    Episodes end by truncation and by termination in turn.
 
     Args:
         length: T.
         num_envs: N.
         episode_length: mean length of the episodes.
-        spread: lengths lie in episode_length +- spread, and are at least 1.
+        spread: lengths lie within episode_length ± spread, and are at least 1.
         bptt_length: L.
     """
     rng = np.random.default_rng(0)

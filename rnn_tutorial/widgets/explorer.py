@@ -1,4 +1,4 @@
-"""The shape explorer: every setting of nn.RNN, nn.GRU and nn.LSTM, and what comes of it."""
+"""The shape explorer: the settings of nn.RNN, nn.GRU and nn.LSTM, and the shapes that follow."""
 
 from collections.abc import Collection
 from typing import Any
@@ -7,7 +7,7 @@ import ipywidgets as w
 
 from rnn_tutorial.plotting.cell_grid import HIGHLIGHTS, RNNCall, draw_cell_grid
 from rnn_tutorial.plotting.figures import png_bytes
-from rnn_tutorial.widgets.live import LiveView
+from rnn_tutorial.widgets.live import LiveView, row, share
 
 # control -> (field of RNNCall, label, smallest, largest)
 SLIDERS = {
@@ -21,42 +21,42 @@ SLIDERS = {
 
 
 class ShapeExplorer(LiveView):
-    """Controls over the grid of cells; the shapes in the picture come from the real module.
+    """Controls above the grid of cells; the shapes in the picture come from the real module.
 
-    Controls that mean nothing under the present settings are switched off: `proj_size` but for an
-    LSTM, `batch_first` and N without a batch. `proj_size` cannot reach `hidden_size`.
+    Controls without effect under the present settings are disabled: `proj_size` unless the cell
+    is an LSTM, `batch_first` and N without a batch. `proj_size` stays below `hidden_size`.
 
     Args:
-        highlight: what to emphasise at first, any of "output", "h_n", "corner" and "c_n"; a button
-            for each is then shown. With None there are no such buttons.
-        **settings: settings of :class:`RNNCall` to begin with.
+        highlight: the parts to emphasise first, any of "output", "h_n", "corner" and "c_n"; also
+            shows a button for each. None shows no buttons.
+        **settings: the first settings of :class:`RNNCall`.
 
     Attributes:
         controls: the widgets, by the name of their setting.
         toggles: the highlighting buttons, by name.
 
     Raises:
-        ValueError: for settings or highlights that there are not.
+        ValueError: for an unknown setting or highlight.
     """
 
     def __init__(self, highlight: Collection[str] | None = None, **settings: Any) -> None:
         if unknown := set(highlight or ()) - HIGHLIGHTS:
             raise ValueError(f"highlight knows {sorted(HIGHLIGHTS)}, got {sorted(unknown)}")
         start = RNNCall(**settings)
-        row, wide = w.Layout(width="290px"), {"description_width": "90px"}
+        wide = {"description_width": "86px"}
         self.controls: dict[str, Any] = {
             "cell": w.Dropdown(
                 options=[("RNN", "rnn"), ("GRU", "gru"), ("LSTM", "lstm")],
                 value=start.cell,
                 description="cell",
-                layout=row,
+                layout=share(),
                 style=wide,
             ),
             "bidirectional": w.Dropdown(
-                options=[("1, forward", False), ("2, forward and backward", True)],
+                options=[("1, forward", False), ("2, both ways", True)],
                 value=start.bidirectional,
                 description="directions",
-                layout=row,
+                layout=share(),
                 style=wide,
             ),
         }
@@ -65,32 +65,30 @@ class ShapeExplorer(LiveView):
                 value=getattr(start, name),
                 description=name,
                 indent=False,
-                layout=w.Layout(width="115px", margin="2px 0 2px 20px"),
+                layout=w.Layout(width="140px"),
             )
         for name, (label, low, high) in SLIDERS.items():
             value = getattr(start, name)
             self.controls[name] = w.IntSlider(
-                value, low, max(high, value), description=label, layout=row, style=wide
+                value, low, max(high, value), description=label, layout=share(), style=wide
             )
         self.toggles = {
             name: w.ToggleButton(
                 value=name in (highlight or ()),
                 description=name,
-                layout=w.Layout(width="110px"),
+                layout=share("80px", "110px"),
             )
             for name in ("output", "h_n", "corner", "c_n")
         }
         self._allow()
         order = ["cell", "num_layers", "bidirectional", "length", "batch", "input_size"]
-        order += ["hidden_size", "proj_size", "batched", "batch_first"]
-        assert set(order) == set(self.controls)
-        grid = w.Box(
-            [self.controls[name] for name in order],
-            layout=w.Layout(display="flex", flex_flow="row wrap", width="900px"),
-        )
-        buttons = [w.Label("highlight"), *self.toggles.values()]
-        shown = [grid] if highlight is None else [grid, w.HBox(buttons)]
-        super().__init__(shown, self._picture, self._alt)
+        order += ["hidden_size", "proj_size"]
+        flags = ["batched", "batch_first"]
+        assert {*order, *flags} == set(self.controls)
+        shown = [row(*(self.controls[name] for name in names)) for names in (order, flags)]
+        if highlight is not None:
+            shown.append(row(w.Label("highlight"), *self.toggles.values()))
+        super().__init__(shown, self._picture, self._alt, width=900)
         # The limits are set before the picture is drawn: observers are called in this order.
         for control in self.controls.values():
             control.observe(self._allow, names="value")
@@ -98,7 +96,7 @@ class ShapeExplorer(LiveView):
             control.observe(self.refresh, names="value")
 
     def _allow(self, _change: object = None) -> None:
-        """Switches off what means nothing, and keeps proj_size below hidden_size."""
+        """Disable controls without effect, and keep proj_size below hidden_size."""
         get = self.controls
         get["batch_first"].disabled = get["batch"].disabled = not get["batched"].value
         get["proj_size"].disabled = get["cell"].value != "lstm"
@@ -107,7 +105,7 @@ class ShapeExplorer(LiveView):
 
     @property
     def call(self) -> RNNCall:
-        """The call that the controls describe; a `proj_size` that is switched off counts as 0."""
+        """The call that the controls describe; a disabled `proj_size` counts as 0."""
         values = {name: control.value for name, control in self.controls.items()}
         if values["cell"] != "lstm":
             values["proj_size"] = 0
@@ -115,7 +113,7 @@ class ShapeExplorer(LiveView):
 
     @property
     def highlight(self) -> frozenset[str]:
-        """What the buttons emphasise at present."""
+        """The parts that the buttons emphasise now."""
         return frozenset(name for name, toggle in self.toggles.items() if toggle.value)
 
     def _picture(self) -> bytes:

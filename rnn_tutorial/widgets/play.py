@@ -1,4 +1,4 @@
-"""Play it yourself: steer the point by the numbers that a policy sees, and by nothing else."""
+"""Play it yourself: steer the point with only the numbers that a policy sees."""
 
 from typing import Any
 
@@ -6,17 +6,18 @@ import gymnasium as gym
 import ipywidgets as w
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.colors import to_rgb
 from matplotlib.lines import Line2D
 from matplotlib.text import Text
 from numpy.typing import NDArray
 
 import rnn_tutorial  # noqa: F401  (registers the envs)
-from rnn_tutorial.colours import ACTION, BOUNDARY, OBSERVATION
+from rnn_tutorial.colours import ACTION, BOUNDARY, INK, OBSERVATION
 from rnn_tutorial.envs.oracle import OracleRun, run_oracle
 from rnn_tutorial.plotting.figures import figure
 from rnn_tutorial.plotting.plane import draw_paths, set_plane
 from rnn_tutorial.plotting.streams import OBSERVATION_NAMES
-from rnn_tutorial.widgets.live import LiveFigure, LiveView
+from rnn_tutorial.widgets.live import LiveFigure, LiveView, row, share
 
 # name -> (what the button shows, action)
 DIRECTIONS: dict[str, tuple[str, tuple[float, float]]] = {
@@ -36,21 +37,21 @@ SCALE = 1.5  # where the bars of the numbers end
 class PlayPoint(LiveView):
     """The reader as the policy: buttons for actions, the observation as numbers, no map.
 
-    Path, goal and return stay hidden until the horizon is reached or "reveal" is pressed. Then
-    they are shown beside those of the oracle, which sees the goal, after as many steps.
+    Path, goal and return stay hidden until the horizon or until "reveal" is pressed. Then the view
+    compares them with the oracle, which sees the goal, after the same number of steps.
 
     Args:
         env_id: one of the ids in `OBSERVATION_NAMES`.
-        seed: of the first goal after each choice of an env; "new goal" goes on from there.
+        seed: of the first goal in each env; "new goal" draws the next one.
 
     Attributes:
-        controls: "env" and "repeat" (steps taken by one press).
+        controls: "env" and "repeat" (steps per press).
         buttons: the nine directions, "new goal" and "reveal", by name.
         revealed: whether the game is over and everything is shown.
-        message: what the game says, as plain text.
+        message: the text above the picture.
 
     Raises:
-        ValueError: for an env that is not known.
+        ValueError: for an unknown env.
     """
 
     def __init__(self, env_id: str = "rnn_tutorial/CuedPoint-v0", seed: int = 0) -> None:
@@ -65,7 +66,7 @@ class PlayPoint(LiveView):
                 value=env_id,
                 description="env",
                 style={"description_width": "40px"},
-                layout=w.Layout(width="230px"),
+                layout=w.Layout(width="225px", max_width="100%"),
             ),
             "repeat": w.ToggleButtons(
                 options=[("1 step", 1), ("3 steps", 3), ("10 steps", 10)],
@@ -83,12 +84,14 @@ class PlayPoint(LiveView):
         self._start_env()
         pad = w.GridBox(
             [self.buttons[name] for name in DIRECTIONS],
-            layout=w.Layout(grid_template_columns="repeat(3, 50px)", grid_gap="2px", width="180px"),
+            layout=w.Layout(grid_template_columns="repeat(3, 50px)", grid_gap="2px", width="165px"),
         )
         ends = w.HBox([self.buttons["new goal"], self.buttons["reveal"]])
         aside = w.VBox([self.controls["env"], self.controls["repeat"], ends, self.status])
-        row = w.HBox([pad, aside], layout=w.Layout(align_items="flex-start"))
-        super().__init__([row], self._picture, self._alt)
+        aside.layout = share("230px", "440px")
+        board = row(pad, aside)
+        board.layout.align_items = "flex-start"
+        super().__init__([board], self._picture, self._alt)
         for name, (_, action) in DIRECTIONS.items():
             self.buttons[name].on_click(lambda _, action=action: self.press(action))
         self.buttons["new goal"].on_click(lambda _: self._new_game())
@@ -97,7 +100,7 @@ class PlayPoint(LiveView):
         self.controls["env"].observe(self.refresh, names="value")
 
     def press(self, action: tuple[float, float]) -> None:
-        """Takes an action (2,) as often as "per press" says, or until the episode ends."""
+        """Take an action (2,) as often as "per press" says, or until the episode ends."""
         if self.revealed:
             self._say("This episode is over: press “new goal” for another.")
             return
@@ -128,18 +131,19 @@ class PlayPoint(LiveView):
         self.rewards: list[float] = []
         self.revealed = False
         self._say("Steer by the numbers. Path, goal and return are hidden until the end.")
-        fig, (self._table, self._plane) = figure(1, 2, (9.0, 4.2), width_ratios=(1.1, 1.0))
+        fig, (self._table, self._plane) = figure(1, 2, (6.2, 3.7), width_ratios=(1.0, 1.0))
         self._words = self._draw_plane(self._plane)
-        self._live = LiveFigure(fig, [*self._draw_table(self._table), self._words])
+        moving = self._draw_table(self._table)
         self._show_numbers()
+        self._live = LiveFigure(fig, [*moving, self._words])
 
     def _draw_table(self, ax: Axes) -> list[Any]:
         """A row for each number: its name, a bar and its value."""
         names = OBSERVATION_NAMES[self.controls["env"].value]
         rows = range(len(names))
-        ax.set(xlim=(-SCALE, SCALE + 1.0), ylim=(len(names) - 0.4, -0.6))
+        ax.set(xlim=(-SCALE, SCALE + 1.9), ylim=(len(names) - 0.4, -0.6), xlabel=" ")
         ax.set_title("what you see", loc="left")
-        ax.set_yticks(rows, names)
+        ax.set_yticks(rows, [name.replace("previous ", "previous\n") for name in names])
         ax.set_xticks([-1, 0, 1])
         ax.tick_params(axis="y", length=0)
         ax.spines["left"].set_visible(False)
@@ -148,14 +152,15 @@ class PlayPoint(LiveView):
         for bar in self._bars:
             ax.add_line(bar)
         self._values: list[Text] = [
-            ax.text(SCALE + 0.95, row, "", ha="right", va="center", fontsize=11) for row in rows
+            ax.text(SCALE + 1.9, y, "", ha="right", va="center") for y in rows
         ]
-        self._clock = ax.text(0.99, 1.02, "", transform=ax.transAxes, ha="right", va="bottom")
+        self._clock = ax.text(0.5, -0.13, "", transform=ax.transAxes, ha="center", va="top")
         return [*self._bars, *self._values, self._clock]
 
     def _draw_plane(self, ax: Axes) -> Text:
         set_plane(ax)
-        ax.set_facecolor("#F2F2F2")
+        ax.set(xlabel="\n", ylabel="", anchor="N")  # room for two lines of words
+        ax.set_facecolor((*to_rgb(INK), 0.12))
         ax.set_title("what you do not see", loc="left")
         words = "path, goal and return:\nhidden until the end"
         return ax.text(0.5, 0.5, words, transform=ax.transAxes, ha="center", va="center")
@@ -165,9 +170,9 @@ class PlayPoint(LiveView):
         self.status.value = text
 
     def _show_numbers(self) -> None:
-        for row, value in enumerate(self.observation):
-            self._bars[row].set_data([0, float(np.clip(value, -SCALE, SCALE))], [row, row])
-            self._values[row].set_text(f"{shown(value):+.2f}")
+        for y, value in enumerate(self.observation):
+            self._bars[y].set_data([0, float(np.clip(value, -SCALE, SCALE))], [y, y])
+            self._values[y].set_text(f"{shown(value):+.2f}")
         self._clock.set_text(f"after {len(self.rewards)} of {self._horizon} steps")
 
     @property
@@ -176,12 +181,12 @@ class PlayPoint(LiveView):
         return base.horizon
 
     def returns(self) -> tuple[float, float]:
-        """The reader's return so far, and the oracle's after as many steps."""
+        """Return the reader's return so far, and the oracle's after the same number of steps."""
         oracle = self.oracle.rewards[: len(self.rewards)]
         return float(np.sum(self.rewards)), float(oracle.sum())
 
     def _reveal(self, why: str = "") -> None:
-        """Shows path, goal and return, and ends the game; a second time nothing changes."""
+        """Show path, goal and return, and end the game; has no effect when the game is over."""
         if self.revealed:
             return
         self.revealed = True
@@ -195,14 +200,16 @@ class PlayPoint(LiveView):
             self._plane.plot(*way.T, color=ACTION, ls="--", lw=2.5)
         ways = self._episodes(np.array(self.positions, np.float64))
         draw_paths(self._plane, ways, self.goal, base.goal_radius, [OBSERVATION])
-        self._plane.set_facecolor("white")
-        self._plane.set_title("you: solid, oracle: dashed", loc="left")
-        self._words.set(position=(0.03, 0.03), ha="left", va="bottom", fontsize=9, text=result)
+        self._plane.set_facecolor("none")
+        self._plane.set_title("path, goal and return", loc="left")
+        self._plane.set(xlabel="\n", ylabel="")
+        text = f"you (solid): {yours:.2f}\noracle (dashed): {best:.2f}"
+        self._words.set(position=(0.5, -0.13), va="top", text=text)
         self._live.draw_background()
         self.refresh()
 
     def _episodes(self, positions: NDArray[np.float64]) -> list[NDArray[np.float64]]:
-        """The path cut where an episode of a trial begins, at (0, 0) again."""
+        """The path in pieces: each episode of a trial begins at (0, 0) again."""
         base: Any = self.env.unwrapped
         length = getattr(base, "episode_horizon", base.horizon + 1)
         return np.split(positions, range(length, len(positions), length))
@@ -219,5 +226,5 @@ class PlayPoint(LiveView):
 
 
 def shown(value: Any) -> float:
-    """The value with two decimals, and without the sign of a zero."""
+    """Return the value rounded to two decimals, without the sign of a zero."""
     return round(float(value), 2) + 0.0

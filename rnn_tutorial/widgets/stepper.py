@@ -1,4 +1,4 @@
-"""The rollout stepper: a rollout, moved through time with Play, a slider and two step buttons."""
+"""The rollout stepper: a rollout, with Play, a slider and two buttons to move through time."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -11,7 +11,7 @@ import torch
 from rnn_tutorial.plotting.rollout import RolloutPicture
 from rnn_tutorial.policy import RNNPolicy
 from rnn_tutorial.rollout import Rollout, record, zero
-from rnn_tutorial.widgets.live import LiveFigure, LiveView
+from rnn_tutorial.widgets.live import LiveFigure, LiveView, row, share
 
 ENVS: dict[str, dict[str, Any]] = {
     "rnn_tutorial/SparsePoint-v0": {"goal_radius": 0.5},
@@ -23,11 +23,11 @@ POLICIES = ("recurrent", "amnesiac", "memoryless")
 
 
 def make_policy(env: gym.Env, kind: str, seed: int) -> RNNPolicy:
-    """An untrained policy with the demo's settings; the same seed gives the same weights.
+    """Return an untrained policy with the demo's settings; a seed always gives the same weights.
 
     Args:
-        env: whose spaces it fits.
-        kind: "recurrent", "amnesiac" (the same weights as the recurrent one) or "memoryless".
+        env: the policy gets its spaces.
+        kind: "recurrent", "amnesiac" (with the weights of "recurrent") or "memoryless".
         seed: of the weights.
 
     Raises:
@@ -42,29 +42,28 @@ def make_policy(env: gym.Env, kind: str, seed: int) -> RNNPolicy:
 
 
 def describe_branch(policy: RNNPolicy) -> str:
-    """The way of one observation through the policy, with the shapes found by running it."""
+    """Return the path of one observation through the policy, with measured shapes."""
     obs = torch.zeros(policy.obs_shape)
     features = policy.encoder(obs[None])
     output, state = policy(obs)
     hidden = state[0] if isinstance(state, tuple) else state
     event = tuple(output.distribution.mean.shape) if not policy.discrete else ()
     return (
-        f"observation {tuple(obs.shape)}: one, so step → encoder {tuple(features.shape)} → core, "
+        f"step: observation {tuple(obs.shape)} → encoder {tuple(features.shape)} → core, "
         f"state {tuple(hidden.shape)} → action {event}, value {tuple(output.value.shape)}"
     )
 
 
 class RolloutStepper(LiveView):
-    """A rollout to step through: path, memory, action distribution, reward so far, branch.
+    """A rollout to step through: path, memory, action distribution, reward, shapes.
 
     Args:
         env_id: one of `ENVS`.
         policy: one of `POLICIES`, or a name in `policies`.
         seed: of the weights, the env and the actions.
-        policies: env id -> name -> a policy of your own, offered for that env beside the built-in
-            ones.
-        beliefs: env id -> name of a policy of your own -> a function that reads off its rollout
-            where the goal is, (T, N, 2); drawn as a cross that moves with the time.
+        policies: env id -> name -> a policy of your own, a further choice for that env.
+        beliefs: env id -> name of a policy of your own -> a function from its rollout to an
+            estimate of the goal's position at each step, (T, N, 2); drawn as a cross.
     """
 
     def __init__(
@@ -77,27 +76,42 @@ class RolloutStepper(LiveView):
     ) -> None:
         self._own, self._beliefs = policies or {}, beliefs or {}
         self._loading = True
-        self.env = w.Dropdown(options=list(ENVS), value=env_id, description="env")
-        self.policy = w.Dropdown(options=self._choices(), value=policy, description="policy")
-        self.seed = w.BoundedIntText(value=seed, min=0, max=9999, description="seed")
-        self.time = w.IntSlider(value=0, min=0, max=1, description="t")
+        labels = [{"description_width": width} for width in ("28px", "42px", "34px", "16px")]
+        self.env = w.Dropdown(
+            options=[(name.split("/")[1], name) for name in ENVS],
+            value=env_id,
+            description="env",
+            layout=share("160px", "220px"),
+            style=labels[0],
+        )
+        self.policy = w.Dropdown(
+            options=self._choices(),
+            value=policy,
+            description="policy",
+            layout=share("150px", "200px"),
+            style=labels[1],
+        )
+        self.seed = w.BoundedIntText(
+            seed, 0, 9999, description="seed", layout=w.Layout(width="95px"), style=labels[2]
+        )
+        self.time = w.IntSlider(
+            0,
+            min=0,
+            max=1,
+            description="t",
+            layout=share(most="360px"),
+            style=labels[3],
+        )
         self.play = w.Play(interval=100, min=0, max=1)
         self.back = w.Button(icon="step-backward", tooltip="one step back")
         self.forth = w.Button(icon="step-forward", tooltip="one step on")
         for button in (self.back, self.forth):
             button.layout.width = "40px"
-        self.time.layout.width = "420px"
         w.jslink((self.play, "value"), (self.time, "value"))
         self._load()
-        super().__init__(
-            [
-                w.HBox([self.env, self.policy, self.seed]),
-                w.HBox([self.play, self.back, self.forth, self.time]),
-            ],
-            self._frame,
-            self._describe,
-            width=960,
-        )
+        choices = row(self.env, self.policy, self.seed)
+        moves = row(self.play, self.back, self.forth, self.time)
+        super().__init__([choices, moves], self._frame, self._describe)
         self._loading = False
         self.time.observe(self._on_time, "value")
         self.back.on_click(lambda _: self.show_step(self.time.value - 1))
@@ -107,7 +121,7 @@ class RolloutStepper(LiveView):
             control.observe(self._on_choice, "value")
 
     def show_step(self, t: int) -> None:
-        """Moves to step t, or to the nearest that there is."""
+        """Move to step t, or to the first or last step if t lies outside."""
         self.time.value = min(max(t, 0), self.time.max)
 
     def _choices(self) -> list[str]:
@@ -138,7 +152,7 @@ class RolloutStepper(LiveView):
         self._show()
 
     def _load(self) -> None:
-        """Records a rollout of the present choice, and draws its picture."""
+        """Record a rollout of the present choice, and draw its picture."""
         env_id, kind = self.env.value, self.policy.value
         env = gym.make(env_id, **ENVS[env_id])
         own = self._own.get(env_id, {})

@@ -1,4 +1,4 @@
-"""The transplant: two agents swap their hidden states at time k; where does each of them walk?"""
+"""The transplant view: two agents swap their hidden states at time k; where does each walk?"""
 
 from typing import Any
 
@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from gymnasium.vector import AutoresetMode
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from rnn_tutorial.colours import HIDDEN, OBSERVATION, REWARD
@@ -16,7 +17,7 @@ from rnn_tutorial.plotting.figures import figure
 from rnn_tutorial.plotting.plane import set_plane
 from rnn_tutorial.policy import RNNPolicy
 from rnn_tutorial.rollout import executed
-from rnn_tutorial.widgets.live import LiveFigure, LiveView
+from rnn_tutorial.widgets.live import LiveFigure, LiveView, row, share
 
 NAMES = ("A", "B")
 
@@ -24,22 +25,22 @@ NAMES = ("A", "B")
 class TransplantView(LiveView):
     """Two paths side by side, a slider for the time of the swap, and a choice of the pair.
 
-    Each move runs both agents anew, as a vector env of two, acting by the mean of their
-    distribution. At k = T nothing is swapped. Pair j has the goals of the seeds
-    `seed + 2 j` and `seed + 2 j + 1`, as envs 2 j and 2 j + 1 of a large vector env have.
+    Each move runs both agents again, as a vector env of two; they take the mean of their action
+    distribution. At k = T nothing is swapped. Pair j has the goals of the seeds `seed + 2 j` and
+    `seed + 2 j + 1`, the same as envs 2 j and 2 j + 1 of a large vector env.
 
     Args:
         policy: trained on the env.
-        env_id: a point env with an info "goal".
-        k: the swap to begin with.
-        pair: the pair to begin with.
-        pairs: how many there are to choose from.
+        env_id: a point env whose info has a "goal".
+        k: the first time of the swap.
+        pair: the first pair.
+        pairs: the number of pairs to choose from.
         seed: of the first pair.
         **env: settings of the env.
 
     Attributes:
-        goals: (2, 2), of the agents that are shown.
-        way: (T + 1, 2, 2), where each of them was.
+        goals: (2, 2), of the two agents.
+        way: (T + 1, 2, 2), the positions of the two agents.
 
     Raises:
         ValueError: for a k or a pair out of range.
@@ -57,31 +58,35 @@ class TransplantView(LiveView):
     ) -> None:
         self.subject, self.seed = policy, seed
         self.swap = transplant([1, 0])
-        # In the mode that shows the last observation of an episode as any other.
+        # This mode returns the last observation of an episode like any other.
         self.env = gym.make_vec(env_id, num_envs=2, autoreset_mode=AutoresetMode.NEXT_STEP, **env)
         self.steps = int(self.env.horizon)  # type: ignore[attr-defined]
         for name, value, high in (("k", k, self.steps), ("pair", pair, pairs - 1)):
             if not 0 <= value <= high:
                 raise ValueError(f"{name}: expected 0 to {high}, got {value}")
-        self.k = w.IntSlider(k, 0, self.steps, description="swap at k")
-        self.k.layout.width = "480px"
-        self.pair = w.BoundedIntText(pair, 0, pairs - 1, description="pair")
-        fig, axes = figure(1, 2, size=(7.6, 4.3), sharey=True)
+        wide = {"description_width": "76px"}
+        self.k = w.IntSlider(
+            k, 0, self.steps, description="swap at k", layout=share(most="400px"), style=wide
+        )
+        self.pair = w.BoundedIntText(
+            pair, 0, pairs - 1, description="pair", style={"description_width": "40px"}
+        )
+        self.pair.layout.width = "120px"
+        fig, axes = figure(1, 2, size=(6.2, 4.5), sharey=True)
         self.moving: list[Any] = []
         self.parts = [self._prepare(ax, name) for ax, name in zip(axes, NAMES, strict=True)]
         axes[1].set_ylabel("")
-        self._explain(axes[0])
+        _explain(fig)
         self.live = LiveFigure(fig, self.moving)
-        super().__init__([w.HBox([self.k, self.pair])], self._frame, self._describe, width=760)
+        super().__init__([row(self.k, self.pair)], self._frame, self._describe)
         self.k.observe(self.refresh, "value")
         self.pair.observe(self.refresh, "value")
 
     @torch.inference_mode()
     def run(self, k: int, pair: int) -> tuple[np.ndarray, np.ndarray]:
-        """The goals (2, 2) of a pair and the ways (T + 1, 2, 2), states swapped before step k.
+        """Return goals (2, 2) and positions (T + 1, 2, 2), with the states swapped before step k.
 
-        A loop of its own, in which nothing is recorded but the positions: half the time of
-        `record`, whose walk it is.
+        The loop takes the same steps as `record`, in half the time: it keeps only the positions.
         """
         observation, info = self.env.reset(seed=self.seed + 2 * pair)
         goals, way = info["goal"], [observation[:, :2]]
@@ -95,40 +100,30 @@ class TransplantView(LiveView):
         return goals, np.stack(way)
 
     def distances(self) -> tuple[np.ndarray, np.ndarray]:
-        """How far each agent (2,) ends from its own goal, and from its partner's."""
+        """Return how far each agent (2,) ends from its own goal, and from its partner's."""
         ends = self.way[-1]
         own, other = (np.linalg.norm(ends - g, axis=1) for g in (self.goals, self.goals[::-1]))
         return own, other
 
-    def _explain(self, ax: Axes) -> None:
-        """A legend in the background."""
-        looks: dict[str, dict[str, Any]] = {
-            "own goal": {"marker": "*", "ls": "", "ms": 12, "color": REWARD},
-            "partner's goal": {"marker": "*", "ls": "", "ms": 12, "mfc": "white", "mec": REWARD},
-            "with its own memory": {"color": OBSERVATION, "lw": 2},
-            "with its partner's": {"color": HIDDEN, "lw": 2},
-        }
-        handles = [Line2D([], [], label=name, **look) for name, look in looks.items()]
-        ax.legend(handles=handles, loc=(0.02, 0.12), fontsize=9, frameon=False)
-
     def _prepare(self, ax: Axes, name: str) -> dict[str, Any]:
         """A plane with everything that will move on it."""
         set_plane(ax, 1.4)
-        ax.set_title(f"agent {name}")
-        # What stays is drawn once: words take longer than paths.
-        ax.text(-1.35, -1.3, "at the end, from own | partner's goal:", fontsize=9)
+        ax.set_title(f"agent {name} ends", loc="left", pad=44)
+        # Only the numbers move: text takes longer to draw than paths.
+        place: dict[str, Any] = {"va": "baseline", "transform": ax.transAxes, "linespacing": 1.35}
+        ax.text(0.18, 1.05, "from its own goal\nfrom its partner's", **place)
 
         def line(style: str = "-", **look: Any) -> Line2D:
             return ax.plot([], [], style, **look)[0]
 
         parts = {
-            "other": line("*", ms=15, mfc="white", mec=REWARD, zorder=4),
-            "own": line("*", ms=15, color=REWARD, mec="white", zorder=4),
+            "other": line("*", ms=15, mfc="none", mec=REWARD, zorder=4),
+            "own": line("*", ms=15, color=REWARD, zorder=4),
             "before": line(color=OBSERVATION, lw=2),
             "after": line(color=HIDDEN, lw=2),
-            "swap": line("s", ms=7, mfc="white", mec=HIDDEN, mew=2, zorder=5),
-            "end": line("o", ms=8, mec="white", zorder=6),
-            "words": ax.text(0.72, -1.3, "", fontsize=10),
+            "swap": line("s", ms=7, mfc="none", mec=HIDDEN, mew=2, zorder=5),
+            "end": line("o", ms=8, zorder=6),
+            "words": ax.text(0.0, 1.05, "", **place),
         }
         self.moving += parts.values()
         return parts
@@ -146,7 +141,7 @@ class TransplantView(LiveView):
             parts["end"].set_color(HIDDEN if k < self.steps else OBSERVATION)
             for key, goal in (("own", goals[i]), ("other", goals[1 - i])):
                 parts[key].set_data([goal[0]], [goal[1]])
-            parts["words"].set_text(f"{own[i]:.2f} | {other[i]:.2f}")
+            parts["words"].set_text(f"{own[i]:.2f}\n{other[i]:.2f}")
         return self.live.frame()
 
     def _describe(self) -> str:
@@ -157,3 +152,15 @@ class TransplantView(LiveView):
             for name, a, b in zip(NAMES, own, other, strict=True)
         )
         return f"Two paths on the plane, pair {self.pair.value}, states {swap}: {ends}."
+
+
+def _explain(fig: Figure) -> None:
+    """Draw a legend below both planes."""
+    looks: dict[str, dict[str, Any]] = {
+        "own goal": {"marker": "*", "ls": "", "ms": 13, "color": REWARD},
+        "partner's goal": {"marker": "*", "ls": "", "ms": 13, "mfc": "none", "mec": REWARD},
+        "with its own memory": {"color": OBSERVATION, "lw": 2},
+        "with its partner's memory": {"color": HIDDEN, "lw": 2},
+    }
+    handles = [Line2D([], [], label=name, **look) for name, look in looks.items()]
+    fig.legend(handles=handles, loc="outside lower center", ncols=2, frameon=False)
