@@ -111,7 +111,7 @@ class RolloutBuffer:
             raise ValueError(f"buffer: expected at most {self.length} steps; clear() it first")
         if step.keys() != COLUMNS:
             odd = sorted(step.keys() ^ COLUMNS)
-            raise ValueError(f"step: expected the columns {sorted(COLUMNS)}, differs in {odd}")
+            raise ValueError(f"step: expected the columns {sorted(COLUMNS)}; differing: {odd}")
         if self.steps % self.bptt_length == 0:
             self.states.append(map_state(lambda part: part.detach().clone(), state))
         for name, value in step.items():

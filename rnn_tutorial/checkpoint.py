@@ -72,7 +72,7 @@ def read_checkpoint(path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]
         raise CheckpointError(f"{path}: there is no such checkpoint") from None
     except (SafetensorError, OSError, KeyError, json.JSONDecodeError) as error:
         raise CheckpointError(
-            f"{path}: damaged, or no checkpoint of this package ({error})"
+            f"{path}: damaged, or not a checkpoint of this package ({error})"
         ) from error
 
 
@@ -144,4 +144,4 @@ def _compare(path: str | Path, expected: dict[str, torch.Size], got: dict[str, T
         if name in got and got[name].shape != shape
     ]
     if faults:
-        raise CheckpointError(f"{path}: of another architecture; " + "; ".join(sorted(faults)))
+        raise CheckpointError(f"{path}: does not fit this policy; " + "; ".join(sorted(faults)))

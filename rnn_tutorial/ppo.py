@@ -230,6 +230,6 @@ def _same_run(path: str | Path, note: dict[str, Any], found: dict[str, Any]) -> 
     ]
     done, every = len(found["history"]), note["settings"]["checkpoint_every"]
     if done % every and done < note["settings"]["iterations"]:
-        faults.append(f"iterations: it ended at {done}, between two checkpoints {every} apart")
+        faults.append(f"iterations: it stopped at {done}, not at a multiple of {every}")
     if faults:
-        raise CheckpointError(f"{path}: of another run; " + "; ".join(faults))
+        raise CheckpointError(f"{path}: belongs to another run; " + "; ".join(faults))

@@ -118,7 +118,7 @@ def test_padding_has_no_part_in_means_and_normalisation():
         (lambda: fill(2, 3, rows=2), "observation: expected 3 rows, got 2"),
         (
             lambda: RolloutBuffer(2, 3).add(torch.zeros(1, 3, 2), rewards=torch.zeros(3)),
-            "differs in .*'reward', 'rewards'",
+            "differing: .*'reward', 'rewards'",
         ),
         (lambda: RolloutBuffer(2, 3).sequences(), r"expected finish\(\) first"),
         (lambda: list(minibatches(fill(2, 3).sequences(), 4)), "expected 1 to 3 minibatches"),
