@@ -32,9 +32,9 @@ def test_lines_wrap_between_words_and_hang():
     html = diff_html(DIFF)
     assert "white-space:pre-wrap" in html
     assert "break-all" not in html
-    indents = [int(style.split("padding-left:")[1].split("ch")[0]) for style in styles()]
-    assert indents[4] == indents[5] + 4
-    assert all(f"text-indent:-{i}ch" in style for i, style in zip(indents, styles(), strict=True))
+    indents = [re.search(r"padding-left:([\d.]+)em", style).group(1) for style in styles()]
+    assert float(indents[4]) == pytest.approx(float(indents[5]) + 4 * 0.6, abs=0.11)
+    assert all(f"text-indent:-{i}em" in style for i, style in zip(indents, styles(), strict=True))
 
 
 def test_it_is_escaped():
@@ -46,8 +46,10 @@ def test_the_plain_diff_goes_with_it(capsys):
     assert DIFF.splitlines()[0] in capsys.readouterr().out
 
 
-def test_source_is_shown_as_python(capsys):
+def test_source_is_shown_with_its_indentation(capsys):
     show_source(diff_html, show_diff)
     shown = capsys.readouterr().out
-    assert "```python" in shown
+    assert ">def diff_html(diff: str) -&gt; str:</div>" in shown
+    assert ">    return listing_html(diff, TINTS)</div>" in shown
     assert shown.index("def diff_html") < shown.index("def show_diff")
+    assert "background" not in shown

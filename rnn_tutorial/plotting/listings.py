@@ -1,5 +1,6 @@
 """Diffs and source code on a page, in the theme's own ink, wrapped between words only."""
 
+from collections.abc import Mapping
 from html import escape
 from inspect import getsource
 from typing import Any
@@ -9,21 +10,32 @@ from IPython.display import display
 from rnn_tutorial.colours import ACTION, CELL, INK
 
 TINTS = {"+": f"{ACTION}33", "-": f"{CELL}33", "@": f"{INK}33"}  # a fifth of full strength
+WIDTH = 0.6  # em, of a character; JupyterLab lets no "ch" through
 
 
-def diff_html(diff: str) -> str:
-    """Return a unified diff as HTML.
+def listing_html(text: str, tints: Mapping[str, str] | None = None) -> str:
+    """Return lines of code as HTML.
 
     A line that is too long for the page goes on below, indented more than it began.
+
+    Args:
+        text: the lines.
+        tints: the first character of a line -> the colour that lies under the line.
     """
     lines = []
-    for line in diff.splitlines():
-        indent = len(line) - len(line[1:].lstrip()) + 4
-        place = f"padding-left:{indent}ch;text-indent:-{indent}ch"
-        tint = f"background:{TINTS[line[0]]};" if line[:1] in TINTS else ""
+    for line in text.splitlines():
+        sign = line[:1] if tints else ""
+        hang = WIDTH * (len(line) - len(line[len(sign) :].lstrip()) + 4)
+        tint = f"background:{tints[sign]};" if tints and sign in tints else ""
+        place = f"padding-left:{hang:.1f}em;text-indent:-{hang:.1f}em"
         lines.append(f'<div style="{tint}{place}">{escape(line) or " "}</div>')
     style = "font:12px/1.5 monospace;white-space:pre-wrap;overflow-x:auto"
     return f'<div style="{style}">{"".join(lines)}</div>'
+
+
+def diff_html(diff: str) -> str:
+    """Return a unified diff as HTML, its changed lines tinted."""
+    return listing_html(diff, TINTS)
 
 
 def show_diff(diff: str) -> None:
@@ -34,4 +46,4 @@ def show_diff(diff: str) -> None:
 def show_source(*things: Any) -> None:
     """Show the source of classes and functions under the cell."""
     source = "\n".join(map(getsource, things)).rstrip()
-    display({"text/markdown": f"```python\n{source}\n```", "text/plain": source}, raw=True)
+    display({"text/html": listing_html(source), "text/plain": source}, raw=True)
