@@ -102,7 +102,7 @@ def draw_branches(begins: Any, cue: Any, branches: tuple[Branch, Branch]) -> Fig
     steps, memories = np.arange(len(shown)), [np.asarray(b.memory, np.float64) for b in branches]
     gap = np.abs(memories[0] - memories[1])
     top = 1.1 * max(1.0, float(np.abs([shown, *memories]).max()))
-    fig, axes = figure(3, 1, size=(9.0, 4.9), sharex=True, height_ratios=(3, 3, 2))
+    fig, axes = figure(3, 1, size=(7.4, 5.2), sharex=True, height_ratios=(3, 3, 2))
     for ax, branch, memory in zip(axes, branches, memories, strict=False):
         right = int(np.isclose(memory, shown, atol=1e-3).sum())
         ax.set_title(f"{branch.name}: right in {right} of {len(shown)} steps", loc="left")

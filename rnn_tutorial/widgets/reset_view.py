@@ -1,6 +1,7 @@
 """The reset view: place the resets of a short sequence, and take them right, late or early."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import ipywidgets as w
 import numpy as np
@@ -15,6 +16,7 @@ from rnn_tutorial.widgets.live import LiveView
 CUES = (0.9, -0.7, 0.5, -0.9, 0.8, -0.6, 1.0, -0.8, 0.6, -1.0, 0.7, -0.5)  # goal x, if t begins one
 FIRST_CUE = -0.6  # of the episode that is under way when the sequence begins
 WHEN = {"before step t": 0, "one step late": 1, "one step early": -1, "never": None}
+BLUE = "info"  # the style of a pressed button
 
 
 def move(begins: np.ndarray, shift: int | None) -> np.ndarray:
@@ -75,15 +77,21 @@ class ResetView(LiveView):
             w.Box([w.Label("an episode begins at t ="), *self.buttons], layout=wrap),
             w.Box(list(self.when.values()), layout=wrap),
         ]
-        super().__init__(rows, self._picture, self._describe_branches)
+        super().__init__(rows, self._picture, self._describe_branches, width=740)
         for control in (*self.buttons, *self.when.values()):
             control.observe(self.refresh, "value")
+        for button in self.buttons:
+            button.observe(self._colour, "value")
 
     @staticmethod
     def _button(t: int, pressed: bool) -> w.ToggleButton:
         tip = f"an episode begins at step {t}"
-        layout = w.Layout(width="44px")
-        return w.ToggleButton(pressed, description=str(t), tooltip=tip, layout=layout)
+        look = {"layout": w.Layout(width="44px"), "button_style": BLUE if pressed else ""}
+        return w.ToggleButton(pressed, description=str(t), tooltip=tip, **look)
+
+    @staticmethod
+    def _colour(change: Any) -> None:
+        change["owner"].button_style = BLUE if change["new"] else ""
 
     @property
     def begins(self) -> np.ndarray:
