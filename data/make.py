@@ -1,9 +1,9 @@
-"""`make data`: makes the committed data anew, and notes in manifest.json where each file came from.
+"""`make data`: make the data files again and record the origin of each in manifest.json.
 
     python data/make.py [recipe ...]
 
-Each recipe stands in a file of data/recipes/ and makes one file or several that belong together.
-A file that comes out as it was leaves the manifest as it was.
+The recipes are in data/recipes/; each makes one file, or several that belong together. If a file
+does not change, its entry in the manifest does not change either.
 """
 
 import argparse
@@ -25,14 +25,14 @@ LIBRARIES = ("torch", "numpy", "gymnasium", "scikit-learn")
 
 
 def find_recipes() -> dict[str, Recipe]:
-    """Name -> recipe, of every file in recipes/."""
+    """Name -> recipe, from every file in recipes/."""
     files = sorted((HERE / "recipes").glob("[!_]*.py"))
     modules = [import_module(f"recipes.{file.stem}") for file in files]
     return {recipe.name: recipe for module in modules for recipe in module.RECIPES}
 
 
 def note(recipe: Recipe, name: str) -> dict[str, object]:
-    """What the manifest says of one file."""
+    """The manifest's entry for one file."""
     path = HERE / name
     return {
         "about": recipe.about,
@@ -56,7 +56,7 @@ def main(arguments: list[str]) -> int:
     for name in chosen:
         start = time.perf_counter()
         recipes[name].make(HERE)
-        # Read late: another recipe may have been made meanwhile.
+        # Read after making: another process may have written it in the meantime.
         manifest = json.loads(manifest_path.read_text()) if manifest_path.exists() else {}
         for file in recipes[name].files:
             entry = note(recipes[name], file)

@@ -1,4 +1,4 @@
-"""How the committed data is made: a file for each subject, each with a list RECIPES."""
+"""How the data files are made: one module for each subject, each with a list RECIPES."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -7,14 +7,14 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Recipe:
-    """One way of making some files.
+    """How to make one file, or several.
 
     Attributes:
-        name: what it is called by, `python data/make.py NAME`.
+        name: as in `python data/make.py NAME`.
         files: the names of the files that it writes.
-        seeds: of the runs behind them.
-        about: what the files hold, in one sentence.
-        make: writes the files into the folder it is given.
+        seeds: of its runs.
+        about: the content of the files, in one sentence.
+        make: writes the files into a given folder.
     """
 
     name: str

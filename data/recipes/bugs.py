@@ -1,8 +1,8 @@
-"""Damaged learning curves: each bug of the zoo trained with ten seeds, and the healthy beside it.
+"""Learning curves with each bug of the zoo, and without, ten seeds each.
 
-A bug is trained on a course (a task and settings of the policy) in which it can bite; each course
-has healthy curves of its own. A row is one training, with the return of every second iteration. A
-bug that ends its training with an error has the error as its cost.
+A bug is trained on a course (a task and settings of the policy) on which it matters; each course
+has its own healthy curves. A row is one training, with the return of every second iteration. For a
+bug that ends its training with an error, the error is stored instead.
 """
 
 import csv
@@ -23,9 +23,9 @@ Row = tuple[str, str, int, list[float] | str]
 
 
 def train(name: str, seed: int) -> Row:
-    """Bug, course, seed, and the returns, or the error that ended the training."""
+    """Train with one bug: its name, course, seed, and the returns or the error that ended it."""
     torch.set_num_threads(1)
-    torch.manual_seed(seed)  # dropout and a bug's own shuffle draw from the global generator
+    torch.manual_seed(seed)  # dropout and one bug's shuffle use the global generator
     bug: Bug = BUGS[name.removeprefix("healthy ")]
     shown = name if name in BUGS else "healthy"
     chosen = bug if name in BUGS else bug.healthy
@@ -37,7 +37,7 @@ def train(name: str, seed: int) -> Row:
 
 
 def write(rows: Iterable[Row], folder: Path) -> None:
-    """The two tables: curves, and errors (of the first seed; every seed must have one)."""
+    """Write the two tables: curves, and errors (those of the first seed)."""
     curves: list[Sequence[object]] = []
     errors: dict[str, tuple[str, str, str]] = {}
     for bug, course, seed, outcome in sorted(rows, key=lambda row: (row[1], row[0], row[2])):
@@ -57,7 +57,7 @@ def write(rows: Iterable[Row], folder: Path) -> None:
 
 
 def healthy(rows: Iterable[Row]) -> list[str]:
-    """The healthy one of each course on which a bug was trained, by the name of such a bug."""
+    """The healthy run of each course on which a bug was trained, named after such a bug."""
     trained = {course: bug for bug, course, _, outcome in rows if not isinstance(outcome, str)}
     return [f"healthy {bug}" for bug in trained.values()]
 

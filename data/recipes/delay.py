@@ -1,14 +1,14 @@
 """How long a memory lasts: success against the delay between cue and movement.
 
-For each of three cells, three BPTT lengths and ten seeds one policy learns CuedPoint with delays,
-by a curriculum: it begins without a delay, and whenever a rollout at the longest delay that it was
-given returns better than -8 on average, the next longer one opens. Half of the rollouts have the
-longest delay open, the others any one that is open. Training ends after 150 rollouts of 64 envs,
-or when the longest of all is passed. In the steps of a delay the action moves nothing, and they
-are left out of the loss, as the buffer leaves out a step that an env spends on resetting.
+For each of three cells, three BPTT lengths and ten seeds one policy learns CuedPoint with delays by
+a curriculum. It starts without a delay; when a rollout at the longest open delay has a mean return
+above -8, the next delay opens. Half of the rollouts use the longest open delay, the others a random
+one of the open delays. Training ends after 150 rollouts of 64 envs, or when the longest delay is
+passed. During a delay the actions have no effect, so the loss leaves these steps out, as it does
+with a step that an env spends on resetting.
 
-Each policy then acts in 256 new episodes at each delay, by the mean of its distribution. Two of
-them are kept: GRU and vanilla RNN, trained over whole episodes, seed 0.
+Each policy then acts in 256 new episodes at each delay, with the mean of its distribution. Two
+policies are kept: GRU and vanilla RNN, trained over whole episodes, seed 0.
 """
 
 from dataclasses import replace
@@ -38,7 +38,7 @@ ITERATIONS, ENVS, HORIZON = 150, 64, 30
 SETTINGS = Settings(minibatches=2, learning_rate=5e-3)
 POLICY: dict[str, Any] = {"hidden_size": 32, "num_layers": 1, "encoder": "none"}
 GOOD = -8.0  # the mean return that opens the next delay
-NEAR = 0.3  # the last distance to the goal that counts as success
+NEAR = 0.3  # the final distance to the goal that counts as success
 
 
 def make_env(delay: int, num_envs: int) -> Any:
@@ -46,7 +46,7 @@ def make_env(delay: int, num_envs: int) -> Any:
 
 
 def learn(cell: str, bptt: int | None, seed: int) -> tuple[RNNPolicy, dict[str, int]]:
-    """One policy by the curriculum; how far it came, and in how many rollouts."""
+    """Train one policy by the curriculum; also return the delay it passed and its rollouts."""
     rng, generator = np.random.default_rng(seed), torch.Generator().manual_seed(seed)
     envs = [make_env(delay, ENVS) for delay in DELAYS]
     spaces = envs[0].single_observation_space, envs[0].single_action_space
@@ -71,7 +71,7 @@ def learn(cell: str, bptt: int | None, seed: int) -> tuple[RNNPolicy, dict[str, 
 
 
 def measure(policy: RNNPolicy, delay: int) -> dict[str, float]:
-    """Success, last distance, return, and how strongly the first move depends on the cue."""
+    """Success, final distance, return, and how strongly the first move depends on the cue."""
     steps = delay + HORIZON
     rollout = record(policy, make_env(delay, 256), steps, seed=5, deterministic=True)
     distance = np.linalg.norm(rollout.next_observation[-1, :, :2] - rollout.info["goal"][0], axis=1)
@@ -95,7 +95,7 @@ def train_and_measure(cell: str, bptt: int | None, seed: int) -> list[dict[str, 
 def make(folder: Path) -> None:
     import pandas as pd
 
-    # The longest runs first, so that no process is left alone with one at the end.
+    # The longest runs first, so that none runs alone at the end.
     tasks = [
         delayed(train_and_measure)(cell, bptt, seed)
         for bptt in reversed(BPTT_LENGTHS)
@@ -111,7 +111,7 @@ def make(folder: Path) -> None:
 
 
 def keep(cell: str, path: Path) -> None:
-    """The policy of seed 0, trained over whole episodes."""
+    """Save the policy of seed 0, trained over whole episodes."""
     policy, course = learn(cell, None, 0)
     note = {"policy_settings": {"cell": cell, **POLICY}, **course}
     optimiser = torch.optim.Adam(policy.parameters())

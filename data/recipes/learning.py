@@ -1,7 +1,7 @@
-"""Learning curves of ten seeds, with memory and without, on both tasks; one trained policy of each.
+"""Learning curves of ten seeds, with memory and without, on two tasks, and a policy of each agent.
 
-The outcome of a training is what its policy earns in episodes of its own, 512 of them, acting
-with the mean of its distribution.
+The outcome of a training is the mean return of its policy in 512 new episodes, acting with the mean
+of its distribution.
 """
 
 from collections.abc import Mapping
@@ -44,7 +44,7 @@ def make_run(task: str, agent: str) -> Run:
 
 
 def outcome(run: Run, policy: RNNPolicy, seed: int) -> Mapping[str, float]:
-    """Mean return of 512 episodes; of a trial also of its first and its second half."""
+    """The mean return of 512 episodes; for a trial also that of its first and second half."""
     env = run.make_env(512)
     steps = 30 if run.labels["task"] == "cued" else 60
     reward = record(policy, env, steps, seed=10_000 + seed, deterministic=True).reward
@@ -56,7 +56,7 @@ def outcome(run: Run, policy: RNNPolicy, seed: int) -> Mapping[str, float]:
 
 
 def learn(task: str, folder: Path) -> None:
-    """Curves and outcomes of every agent on one task."""
+    """Write the curves and outcomes of every agent on one task."""
     table = train_runs([make_run(task, agent) for agent in AGENTS], SEEDS, outcome=outcome)
     curves = ["task", "agent", "seed", "iteration", "steps", "return"]
     table[curves].round(3).to_csv(folder / f"{task}_curves.csv", index=False)
@@ -70,10 +70,10 @@ def run_length(task: str) -> int:
 
 
 def policies(task: str, agents: list[str], folder: Path) -> None:
-    """One trained policy of each agent, seed 0, as a checkpoint."""
+    """Save one trained policy of each agent, seed 0, as a checkpoint."""
     for agent in agents:
         path = folder / f"{task}_{AGENTS[agent]}.safetensors"
-        path.unlink(missing_ok=True)  # train would go on from it
+        path.unlink(missing_ok=True)  # train would resume from it
         run = make_run(task, agent)
         train(run.make_env(), run.settings, seed=0, checkpoint=path, progress=False, **run.policy)
 

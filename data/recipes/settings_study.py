@@ -1,8 +1,8 @@
-"""What the settings do: T, N, L, minibatches, and what makes an LSTM good or bad.
+"""The effect of the settings: T, N, L, minibatches, and what makes an LSTM better or worse.
 
-Each run changes one thing of the same run, a GRU (or LSTM) on CuedPoint with the default settings,
-and gets the same experience, 76,800 steps (with a delay 89,600: its episodes are longer). The score
-is the mean return of 512 episodes of its own, acting with the mean of the distribution.
+Each run differs in one thing from a GRU (or LSTM) on CuedPoint with the default settings, and gets
+the same experience: 76,800 steps (89,600 with a delay, whose episodes are longer). The score is the
+mean return of 512 new episodes, acting with the mean of the distribution.
 """
 
 from pathlib import Path
@@ -21,10 +21,10 @@ from rnn_tutorial.settings import Settings
 
 SEEDS = range(5)
 ENV_ID = "rnn_tutorial/CuedPoint-v0"
-EPISODES_LONG = 40  # a run has 64 envs times 40 episodes of experience
+EPISODES_LONG = 40  # a run gets 64 envs times 40 episodes of experience
 LATE: dict[str, Any] = {"delay": 5, "rollout_length": 35}
 LSTM: dict[str, Any] = {"cell": "lstm"}
-# study -> choice -> what it changes
+# study -> choice -> changed settings
 STUDIES: dict[str, dict[str, dict[str, Any]]] = {
     "T": {"10": {"rollout_length": 10}, "30": {}, "60": {"rollout_length": 60}},
     "N": {"16": {"num_envs": 16}, "64": {}, "256": {"num_envs": 256}},
@@ -45,7 +45,7 @@ STUDIES: dict[str, dict[str, dict[str, Any]]] = {
 
 
 def learn(change: dict[str, Any], seed: int) -> dict[str, Any]:
-    """Trains one policy; how often it was updated, and its score."""
+    """Train one policy; return its number of updates and its score."""
     torch.set_num_threads(1)
     changed = dict(change)
     cell, num_envs = changed.pop("cell", "gru"), changed.pop("num_envs", 64)
