@@ -264,19 +264,19 @@ A, B, C = (DISEASES[patient] for patient in (PatientA, PatientB, PatientC))
 WRONG = {
     PatientA: [
         ("amnesia", Untouched, "caught by memory_carried"),
-        ("amnesia", Untouched, "of the patient failed reset_every_part"),
+        ("amnesia", Untouched, "the patient failed reset_every_part"),
         ("amnezia", Untouched, "no bug called 'amnezia'. Is it amnesia?"),
-        ("first_layer_cleared", Masked, "near, but another mistake. There is one layer here"),
+        ("first_layer_cleared", Masked, "near, but it is another bug. There is only one layer"),
         ("zero_starts", Masked, "a bug of collecting or learning"),
         (None, Masked, "the diagnosis is missing"),
         (7, Masked, "no bug called '7'"),
         ((*A, "amnesia"), Masked, "caught by memory_carried"),
-        (A, Untouched, "the cure is still to come"),
-        (A, Started, "the cure is still to come"),
+        (A, Untouched, "now write the cure"),
+        (A, Started, "now write the cure"),
         (A, HiddenTwice, "still finds reset_every_part"),
         (A, InPlace, "still finds inputs_unchanged"),
         (A, Amnesiac, "still finds memory_carried"),
-        (A, Memoryless, "the memory is gone with the disease"),
+        (A, Memoryless, "has removed the memory as well"),
         (A, AllCleared, "still finds reset_only_named"),
         (A, CellAlwaysCleared, "another policy: without a reset it should still"),
         (A, Larger, "other weights: head"),
@@ -284,7 +284,7 @@ WRONG = {
         (A, Transposed, "expected a subclass of PatientA"),
     ],
     PatientB: [
-        ("batch_statistics", Transposed, "no mean is taken here"),
+        ("batch_statistics", Transposed, "not through a mean"),
         ("reshape_for_transpose", Transposed, "Which tensor is reshaped here?"),
         ("time_and_batch_swapped", Transposed, "caught by axes_order"),
         (B, OnlyTheWayIn, "still finds no_env_leak"),
@@ -297,17 +297,17 @@ WRONG = {
         ("hidden_member", StandingStill, "1 of 2"),
         (("hidden_member", "hidden_member"), Before, "1 of 2"),
         (("hidden_member", "gradient_cut"), Before, "may hide behind the first"),
-        (("hidden_member", "never_reset"), Before, "before a step or after it?"),
-        (("hidden_member", "reset_one_late"), Before, "the flags that collecting stores"),
+        (("hidden_member", "never_reset"), Before, "before the step or after it?"),
+        (("hidden_member", "reset_one_late"), Before, "the flags stored while collecting"),
         ("batch_statistics", Before, "it is also kept"),
-        ("carried_detached", Before, "fails the same checks, but is another mistake"),
+        ("carried_detached", Before, "fails the same checks, but it is another bug"),
         (C, StandingStill, "still finds reset_before_step"),
         (C, OnlyTheOrder, "still finds no_hidden_member"),
-        (C, MovesInTraining, "in training mode unroll moves `mean`: statistics belong to"),
-        (C, MovesInItsUnroll, "in training mode unroll moves `mean`"),
-        (C, MovesWhileCollecting, "in training mode unroll moves `mean`"),
-        (C, KeptElsewhere, "in training mode unroll gives another answer the second time"),
-        (C, BatchMeanInTraining, "unroll in training mode is another policy"),
+        (C, MovesInTraining, "in training mode unroll changes `mean`: the training loop"),
+        (C, MovesInItsUnroll, "in training mode unroll changes `mean`"),
+        (C, MovesWhileCollecting, "in training mode unroll changes `mean`"),
+        (C, KeptElsewhere, "in training mode unroll returns something else the second time"),
+        (C, BatchMeanInTraining, "unroll in training mode differs"),
         (C, BatchMean, "still finds no_env_leak"),
         (C, MeanDropped, "with a mean that stands still it should still compute"),
         (C, HeadBeforeTheStep, "another policy: without a reset"),
@@ -362,7 +362,7 @@ def test_what_is_missing_is_said(patient, entry):
     ],
 )
 def test_a_name_may_be_written_in_several_ways(diagnosis):
-    assert "the cure is still to come" in check_cure(PatientA, diagnosis, Untouched).message
+    assert "now write the cure" in check_cure(PatientA, diagnosis, Untouched).message
 
 
 def test_two_names_in_one_string():

@@ -1,5 +1,5 @@
-"""The checks of the notebooks' exercises, a module for each subject.
+"""The checks of the notebooks' exercises, one module for each subject.
 
 A check takes the reader's answer and returns a :class:`~rnn_tutorial.exercises.verdict.Verdict`.
-The solutions fold out in the notebooks; the tests take them from there and put them to the checks.
+The tests run every check on the solutions in the notebooks.
 """

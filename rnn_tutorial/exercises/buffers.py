@@ -1,4 +1,4 @@
-"""Checks on the rollout buffer: advantages, the reset mask, minibatches of whole sequences."""
+"""Checks of the exercises on the rollout buffer: advantages, the reset mask, minibatches."""
 
 from collections.abc import Callable, Sequence
 from itertools import pairwise
@@ -13,7 +13,7 @@ Split = Callable[[list[int], int], list[list[int]]]
 
 
 def check_gae(answer: Callable[..., Any]) -> Verdict:
-    """Judges GAE with truncation, against a sum of discounted errors written out step by step.
+    """Check GAE with truncation against a sum of discounted errors, written out step by step.
 
     Args:
         answer: (reward_tn, value_tn, next_value_tn, true_next_value_tn, terminated_tn,
@@ -24,12 +24,12 @@ def check_gae(answer: Callable[..., Any]) -> Verdict:
         [_gae_instance(3, 9, 4, 0.9, 0.8), _gae_instance(5, 7, 6, 0.97, 0.5)],
         axes=("time", "env"),
         tolerance=1e-4,
-        praise="termination is worth 0, truncation its own last value, and no sum crosses an end.",
+        praise="0 after a termination, the true next value after a truncation, no sum across ends.",
     )
 
 
 def _gae_instance(seed: int, length: int, n: int, gamma: float, lam: float) -> Instance:
-    """A rollout in which every kind of end occurs, one both terminated and truncated, and none."""
+    """A rollout with every kind of end; one step is both terminated and truncated."""
     generator = torch.Generator().manual_seed(seed)
     reward, value, last = torch.randn(3, length, n, generator=generator)
     beyond = torch.randn(1, n, generator=generator)
@@ -48,7 +48,7 @@ def _gae_instance(seed: int, length: int, n: int, gamma: float, lam: float) -> I
     def summed(
         worth: Any, ends: Any = ended, discount: float = gamma, decay: float = gamma * lam
     ) -> Any:
-        """Errors of this step and all later ones, up to the end of the episode."""
+        """The sum of the errors of this step and all later ones of the episode."""
         error, advantage = r + discount * worth - v, np.zeros((length, n))
         for t, env in np.ndindex(length, n):
             for k in range(t, length):
@@ -64,41 +64,42 @@ def _gae_instance(seed: int, length: int, n: int, gamma: float, lam: float) -> I
         (reward, value, after, last, terminated, truncated, gamma, lam),
         summed(worth),
         {
-            "truncation was treated as termination: what follows it is worth "
-            "true_next_value, not 0": summed(np.where(ended, 0.0, follows)),
-            "a truncated step was bootstrapped with next_value, which belongs to the "
-            "first observation of another episode": summed(np.where(dead, 0.0, follows)),
-            "where a step is both terminated and truncated, the termination counts: nothing "
-            "follows, so it is worth 0": summed(np.where(cut, end, np.where(dead, 0.0, follows))),
-            "a terminated step was bootstrapped: what follows it is worth 0": (
+            "truncation was treated as termination: bootstrap it with true_next_value, "
+            "not with 0": summed(np.where(ended, 0.0, follows)),
+            "a truncated step was bootstrapped with next_value, which is the value of another "
+            "episode's first observation": summed(np.where(dead, 0.0, follows)),
+            "if a step is both terminated and truncated, the termination counts: the value after "
+            "it is 0": summed(np.where(cut, end, np.where(dead, 0.0, follows))),
+            "a terminated step was bootstrapped: the value after it is 0": (
                 summed(np.where(cut, end, follows))
             ),
-            "next_value was used at every end, where it belongs to another episode: 0 follows a "
-            "termination, true_next_value a truncation": summed(follows),
-            "the sum runs on across truncations: the next episode's errors are not "
-            "this one's": summed(worth, dead),
-            "the sum runs on across terminations: it stops at either kind of end": (
+            "next_value was used at every end, where it belongs to another episode: use 0 after a "
+            "termination, true_next_value after a truncation": summed(follows),
+            "the sum runs on across truncations: leave out the errors of the next episode": summed(
+                worth, dead
+            ),
+            "the sum runs on across terminations: it must stop at either kind of end": (
                 summed(worth, cut)
             ),
-            "the sum runs on across every end: the next episode's errors are not this one's": (
+            "the sum runs on across every end: leave out the errors of the next episode": (
                 summed(worth, np.zeros_like(dead))
             ),
-            "the rollout's last step was treated as an end: what follows it is worth "
+            "the rollout's last step was treated as the end of an episode: bootstrap it with "
             "next_value": summed(stops_at_rollout),
             "the sum was discounted by gamma alone, without lambda": summed(worth, decay=gamma),
             "the sum was discounted by lambda alone, without gamma": summed(worth, decay=lam),
-            "the value of what follows was not discounted by gamma": summed(worth, discount=1.0),
-            "these are the errors of single steps: the sum over the later ones is missing": (
+            "the next value was not discounted by gamma": summed(worth, discount=1.0),
+            "these are the errors of single steps: the sum over later steps is missing": (
                 summed(worth, decay=0.0)
             ),
-            "that is advantage plus value, the target of the critic": summed(worth) + v,
-            "the advantages stand in the order of the loop, from the last step to the first": (
+            "this is advantage plus value, the critic's target": summed(worth) + v,
+            "the advantages are in the order of the loop, from the last step to the first": (
                 summed(worth)[::-1]
             ),
-            "the flags of step t + 1 were used: here a flag belongs to the step that it ended": (
+            "the flags of step t + 1 were used: those of step t say how step t ended": (
                 summed(np.where(later(dead), 0.0, np.where(later(cut), end, follows)), later(ended))
             ),
-            "the sum was carried forwards in time: each step has to add the errors that come "
+            "the sum runs forward in time: each step must add the errors that come "
             "after it": _forwards(r + gamma * worth - v, ended, gamma * lam),
         },
     )
@@ -112,17 +113,17 @@ def _forwards(error: Any, ends: Any, decay: float) -> Any:
 
 
 def check_reset_mask(answer: Callable[[Any, Any], Any]) -> Verdict:
-    """Judges `answer(ended_tn, begins_n) -> reset_tn`: the mask from the ends of the steps."""
+    """Check `answer(ended_tn, begins_n) -> reset_tn`: the reset mask from the episodes' ends."""
     return judge(
         answer,
         [_reset_instance(0, 6, 3), _reset_instance(2, 9, 4)],
         axes=("time", "env"),
-        praise="each flag stands at the observation that begins an episode.",
+        praise="each flag is at the observation that begins an episode.",
     )
 
 
 def _reset_instance(seed: int, length: int, n: int) -> Instance:
-    """Episodes that end at random, in env 0 with the last step; env 0 does not begin one."""
+    """Episodes that end at random, in env 0 at the last step; env 0 goes on with an episode."""
     generator = torch.Generator().manual_seed(seed)
     ended = torch.rand(length, n, generator=generator) < 0.3
     ended[-1, 0] = ended[0, 1] = True
@@ -141,34 +142,32 @@ def _reset_instance(seed: int, length: int, n: int) -> Instance:
         (ended, begins),
         expected,
         {
-            "off by one: this is the flag of the step that ended an episode, and would clear the "
-            "state one step too early": ends,
+            "off by one: this is the flag of the step that ended an episode; it clears the state "
+            "one step too early": ends,
             "off by one: only row 0 is right; the others are flags of the step that ended an "
             "episode": first(begins.numpy(), ends),
             "off by one the other way: the flags were moved to an earlier step": (
                 np.concatenate((ends[1:], begins.numpy()[None]))
             ),
-            "every rollout was taken to begin an episode; row 0 is begins_n": first(1.0),
-            "no env was let begin an episode at step 0; row 0 is begins_n": first(0.0),
-            "the flags were rolled: the last step's came round to step 0": np.roll(ends, 1, 0),
-            "the last step's flags came round to step 0 and were joined with begins_n": (
+            "every env begins an episode at step 0 here; row 0 is begins_n": first(1.0),
+            "no env begins an episode at step 0 here; row 0 is begins_n": first(0.0),
+            "the flags were rolled: those of the last step are now at step 0": np.roll(ends, 1, 0),
+            "the flags were rolled: those of the last step are joined with begins_n at step 0": (
                 first(ends[-1] | begins.numpy())
             ),
-            "the flags were rolled through all envs: `roll` needs the axis of time": np.roll(
-                ends, 1
-            ),
-            "the flags were rolled through all envs, `roll` needs the axis of time": (
+            "the flags were rolled across the envs: give `roll` the time axis": np.roll(ends, 1),
+            "row 0 is right, the others were rolled across the envs: give `roll` the time axis": (
                 first(begins.numpy(), np.roll(ends, 1))
             ),
-            "begins_n was put into every row; it is of step 0 only": (
+            "begins_n was put into every row; it belongs to step 0 only": (
                 np.maximum(expected, begins.numpy())
             ),
-            "one row too many: the last step's end is the reset of the next rollout": (
+            "one row too many: an end at the last step is a reset of the next rollout": (
                 np.concatenate((expected, ends[-1:]))
             ),
             "a row is missing: row 0 is begins_n": expected[1:],
-            "the mask is turned round: true is where an episode goes on": 1.0 - expected,
-            "the flags were written over while they were read: copy them first": (
+            "the mask is inverted: it is true where an episode goes on": 1.0 - expected,
+            "the flags were overwritten while they were read: copy them first": (
                 np.broadcast_to(begins.numpy(), (length, n))
             ),
         },
@@ -176,10 +175,10 @@ def _reset_instance(seed: int, length: int, n: int) -> Instance:
 
 
 def check_minibatches(answer: Callable[[int, int, Any], Any]) -> Verdict:
-    """Judges `answer(count, number, generator) -> minibatches`, index lists of whole sequences.
+    """Check `answer(count, number, generator) -> minibatches`, lists of sequence indices.
 
-    Judged by what is asked for: how often each sequence is used, in how many minibatches of what
-    size, and whether the generator decides who is with whom.
+    The check counts how often each sequence is used and how large the minibatches are, and tests
+    whether the generator decides which sequences share a minibatch.
     """
     return judge(
         answer,
@@ -192,10 +191,10 @@ def check_minibatches(answer: Callable[[int, int, Any], Any]) -> Verdict:
                 "minibatches",
                 "size of the largest",
                 "size of the smallest",
-                "most sequences beside their neighbour (0 no, 1 yes)",
+                "most sequences next to their neighbour (0 no, 1 yes)",
                 "same lists with another generator",
-                "same company with another generator",
-                "same company in the next epoch",
+                "same groups with another generator",
+                "same groups in the next epoch",
                 "same lists with the same generator",
             ]
         ],
@@ -205,7 +204,7 @@ def check_minibatches(answer: Callable[[int, int, Any], Any]) -> Verdict:
 
 
 def _minibatch_facts(answer: Callable[..., Any], count: int, number: int) -> list[int] | None:
-    """Four shufflings, two of them by one generator, as counts and as yes (1) or no (0)."""
+    """Facts about four shuffles, two by one generator: counts, and yes (1) or no (0)."""
     generators = [torch.Generator().manual_seed(seed) for seed in (0, 0, 1)]
     drawn = [answer(count, number, generator) for generator in (*generators, generators[0])]
     if any(parts is None for parts in drawn):
@@ -246,7 +245,7 @@ def _minibatch_instance(count: int, number: int) -> Instance:
     rest, size, right = count % number, count // number, [0, 0, 0, 0, 1]
 
     def in_pieces(size: int, order: Sequence[int] = range(count)) -> list[int]:
-        """Facts of a shuffled order cut into pieces of this size."""
+        """The facts of a shuffled order cut into pieces of this size."""
         return [*_sizes([order[i : i + size] for i in range(0, len(order), size)], count), *right]
 
     even = [0, 0, count, number, size + (rest > 0), size]
@@ -255,23 +254,21 @@ def _minibatch_instance(count: int, number: int) -> Instance:
         (count, number),
         [*even, *right],
         {
-            "the sequences that are left over by count // number are never used": (
+            "the sequences left over by count // number are never used": (
                 in_pieces(size, range(count - rest))
             ),
-            "the sequences that are left over make one minibatch more than asked for": (
-                in_pieces(size)
-            ),
-            "all that is left over went into the last minibatch": [*lopsided, *right],
-            "that is `chunk`: it fills each minibatch to the full size, and the last one, or "
-            "several, go short": in_pieces(-(-count // number)),
-            "`number` was taken for the size of a minibatch": in_pieces(number),
-            "the indices begin at 1; the first sequence is 0": [1, *even[1:], *right],
+            "the sequences left over make one minibatch too many": (in_pieces(size)),
+            "all sequences left over went into the last minibatch": [*lopsided, *right],
+            "this is `chunk`: it fills one minibatch after the other, and the last ones "
+            "are short or missing": in_pieces(-(-count // number)),
+            "`number` was used as the size of a minibatch": in_pieces(number),
+            "the indices start at 1; the first sequence is 0": [1, *even[1:], *right],
             "nothing was shuffled: every epoch has the same minibatches": [*even, 1, 1, 1, 1, 1],
             "the generator decides nothing (a seed of its own, or no shuffle): every epoch has the "
             "same minibatches": [*even, 0, 1, 1, 1, 1],
-            "the minibatches are always the same, only in another order: shuffle before "
-            "splitting": [*even, 1, 0, 1, 1, 1],
-            "the minibatches are always the same, only shuffled within: shuffle before splitting": [
+            "the minibatches are always the same, only in another order: shuffle before you "
+            "split": [*even, 1, 0, 1, 1, 1],
+            "the minibatches are always the same, only shuffled inside: shuffle before you split": [
                 *even,
                 0,
                 0,
@@ -280,10 +277,10 @@ def _minibatch_instance(count: int, number: int) -> Instance:
                 1,
             ],
             "the order was only rotated: neighbours stay together": [*even, 1, 0, 0, 0, 1],
-            "the shuffle ignores the generator: the same one has to give the same minibatches": (
+            "the shuffle ignores the generator: the same one must give the same minibatches": (
                 [*even, 0, 0, 0, 0, 0]
             ),
-            "the generator's seed was used, and nothing drawn from it: every epoch has the same "
-            "minibatches": [*even, 0, 0, 0, 1, 1],
+            "the generator's seed was used, but nothing was drawn from it: every epoch has the "
+            "same minibatches": [*even, 0, 0, 0, 1, 1],
         },
     )

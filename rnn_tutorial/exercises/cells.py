@@ -1,6 +1,6 @@
 """Checks of the exercises on cells and layouts: parameters, time major, backward, padding.
 
-Each check draws its modules and data from its own seeds, so that its verdict never changes.
+Each check has its own seeds, so its verdict is always the same.
 """
 
 from collections.abc import Callable
@@ -19,19 +19,19 @@ BLOCKS = {
     "gru": (3, "a GRU has three blocks: r, z and n"),
     "lstm": (4, "an LSTM has four blocks: i, f, g and o"),
 }
-# H_in, H, layers, at which no two typical mistakes give the same number.
+# H_in, H, layers: with these, no two typical mistakes give the same number.
 SIZES = [(3, 8, 1), (7, 4, 1), (3, 8, 2), (7, 5, 3)]
 
 
 def check_parameter_count(answer: Callable[[str, int, int, int], Any]) -> Verdict:
-    """Checks a function that counts the parameters of a recurrent module.
+    """Check a function that counts the parameters of a recurrent module.
 
     Args:
         answer: takes the kind ("rnn", "gru" or "lstm"), H_in, H and the number of layers; returns
             the number of parameters.
 
     Returns:
-        The verdict; expected values are counted in the real modules.
+        The verdict; the expected values are counted in the real modules.
     """
 
     def number(answer: Callable[..., Any], *case: Any) -> list[Any]:
@@ -58,13 +58,13 @@ def _miscounts(kind: str, features: int, hidden: int, layers: int) -> dict[str, 
     above = layers - 1
 
     def count(*inputs: int, blocks: int = blocks, beside: int = hidden + 2) -> int:
-        """Weights of layers that read so many features; `beside` these each unit has the rest."""
+        """Parameters of layers with these input sizes; each unit has `beside` further ones."""
         return sum(blocks * hidden * (read + beside) for read in inputs)
 
     true = (features, *[hidden] * above)
     no_biases = count(*true, beside=hidden)
     return {
-        "PyTorch keeps two biases a block, b_ih and b_hh": count(*true, beside=hidden + 1),
+        "PyTorch has two biases for each block, b_ih and b_hh": count(*true, beside=hidden + 1),
         "the biases are missing, two for each block": no_biases,
         "each block has two biases of its own": no_biases + layers * 2 * hidden,
         "the matrix on the state is missing": count(*true, beside=2),
@@ -83,14 +83,14 @@ def _miscounts(kind: str, features: int, hidden: int, layers: int) -> dict[str, 
 
 
 def check_time_major(answer: Callable[[Tensor, int], Any]) -> Verdict:
-    """Checks a function that brings a flat recording to (T, N, D).
+    """Check a function that reshapes a flat recording to (T, N, D).
 
     Args:
         answer: takes a tensor (N * T, D), all steps of env 0 first, then those of env 1, and so
             on, and N; returns (T, N, D).
 
     Returns:
-        The verdict; expected values are picked one by one.
+        The verdict; the expected values are picked one by one.
     """
 
     def question(envs: int, steps: int, features: int) -> Instance:
@@ -103,20 +103,18 @@ def check_time_major(answer: Callable[[Tensor, int], Any]) -> Verdict:
             "a reshape straight to (T, N, D) mixes envs and time; split first, then transpose": (
                 straight
             ),
-            "this is (N, T, D): the two axes have still to be transposed": by_env,
-            "the data lies env by env: split the first axis into (N, T), not (T, N)": (
+            "this is (N, T, D): the first two axes still have to be transposed": by_env,
+            "the data is ordered env by env: split the first axis into (N, T), not (T, N)": (
                 straight.transpose(0, 1)
             ),
-            "split the first axis only; this mixes the features in": (
+            "this mixes the features with the rest: split the first axis only": (
                 flat.reshape(envs, features, steps).permute(2, 0, 1)
             ),
-            "the features stay last": by_env.permute(2, 1, 0),
-            "3 envs or 4 steps are written into your function: take num_envs": (
+            "the features must stay last": by_env.permute(2, 1, 0),
+            "your function is fixed to 3 envs or 4 steps: use num_envs": (
                 flat.reshape(3, 4, features).transpose(0, 1)
             ),
-            "2 features are written into your function": (
-                flat.reshape(envs, -1, 2).transpose(0, 1)
-            ),
+            "your function is fixed to 2 features": (flat.reshape(envs, -1, 2).transpose(0, 1)),
         }
         picked = torch.stack([flat[t::steps] for t in range(steps)])
         return Instance((flat, envs), picked, mistakes)
@@ -130,14 +128,14 @@ def check_time_major(answer: Callable[[Tensor, int], Any]) -> Verdict:
 
 
 def check_backward_direction(answer: Callable[[nn.GRUCell, Tensor, Tensor], Any]) -> Verdict:
-    """Checks a function that runs a cell from the last time to the first.
+    """Check a function that runs a cell from the last time to the first.
 
     Args:
-        answer: takes a GRUCell, `x_tnd` (T, N, D) and the state `h_nh` (N, H) to begin with at the
+        answer: takes a GRUCell, `x_tnd` (T, N, D) and `h_nh` (N, H), the first state, for the
             last time; returns (T, N, H), where entry t is the state after x[T-1], ..., x[t].
 
     Returns:
-        The verdict; expected values are the backward half of a bidirectional nn.GRU's output.
+        The verdict; the expected values are the backward half of a bidirectional nn.GRU's output.
     """
 
     def question(seed: int, steps: int, envs: int, features: int, hidden: int) -> Instance:
@@ -149,19 +147,19 @@ def check_backward_direction(answer: Callable[[nn.GRUCell, Tensor, Tensor], Any]
         missed[0] = 0.0
         mistakes = {
             "this ran forward, from the first time to the last": forward,
-            "the outputs stand in the order of computing; flip them back to time": expected.flip(0),
+            "the outputs are in the order of computation; flip them back in time": expected.flip(0),
             "this ran forward, and only its outputs were flipped": forward.flip(0),
-            "the state of the call was not used at the last time": (
+            "the given state was not used at the last time": (
                 _states(cell, x.flip(0), torch.zeros_like(h)).flip(0)
             ),
-            "each step began at the state of the call: hand on what the cell returned": (
+            "each step started from the given state: pass on what the cell returned": (
                 torch.cat([_states(cell, x_t[None], h) for x_t in x])
             ),
-            "each step began at zeros: hand on what the cell returned": (
+            "each step started from zeros: pass on what the cell returned": (
                 torch.cat([_states(cell, x_t[None], torch.zeros_like(h)) for x_t in x])
             ),
-            "flip(1) turns the envs round; time is axis 0": _states(cell, x.flip(1), h).flip(1),
-            "the state of the call is not an entry: T times, T entries": (
+            "flip(1) reverses the envs; time is axis 0": _states(cell, x.flip(1), h).flip(1),
+            "the given state is not part of the result: T times, T entries": (
                 torch.cat([expected, h[None]])
             ),
             "entry t is the state before x[t] is read; it should be the one after": (
@@ -170,7 +168,7 @@ def check_backward_direction(answer: Callable[[nn.GRUCell, Tensor, Tensor], Any]
             "time 0 is missing: range(T - 1, -1, -1) reaches it": expected[1:],
             "time 0 was left at zero: range(T - 1, -1, -1) reaches it": missed,
             "the last time is missing": _states(cell, x[:-1].flip(0), h).flip(0),
-            "this is the last state alone; return the state of each time": expected[0],
+            "this is the last state only; return the state at each time": expected[0],
             "this is (N, T, H): time comes first": expected.transpose(0, 1),
         }
         return Instance((cell, x, h), expected, mistakes)
@@ -184,15 +182,15 @@ def check_backward_direction(answer: Callable[[nn.GRUCell, Tensor, Tensor], Any]
 
 
 def check_padded_unroll(answer: Callable[[nn.GRUCell, Tensor, Tensor], Any]) -> Verdict:
-    """Checks a loop over time that stops every sequence of a padded batch at its own end.
+    """Check a loop over time that stops every sequence of a padded batch at its own end.
 
     Args:
         answer: takes a GRUCell, padded `x_tnd` (T, N, D) and `lengths_n` (N,); starts from zeros
             and returns each sequence's state at its own end, (N, H).
 
     Returns:
-        The verdict; expected values are `h_n` of an nn.GRU run on the packed sequences. Some real
-        observations are zero like the padding, and T may exceed the longest length.
+        The verdict; the expected values are `h_n` of an nn.GRU on the packed sequences. Some real
+        observations are zero, like the padding, and T may exceed the longest length.
     """
 
     def question(seed: int, steps: int, lengths: list[int], hidden: int) -> Instance:
@@ -217,26 +215,26 @@ def check_padded_unroll(answer: Callable[[nn.GRUCell, Tensor, Tensor], Any]) -> 
             "one step too few: x[length - 1] is real": (
                 _states(cell, x, start, times < lengths_n - 1)[-1]
             ),
-            "the mask is turned round: the state moves where t < length": (
+            "the mask is inverted: the state changes where t < length": (
                 _states(cell, x, start, times >= lengths_n)[-1]
             ),
-            "a real observation may be zero, so x != 0 does not tell padding; lengths_n does": (
+            "a real observation may be zero, so x != 0 does not find the padding; lengths_n does": (
                 _states(cell, x, start, nonzero)[-1]
             ),
-            "a sequence may end in a real zero; its end is in lengths_n": (
+            "a sequence may end in a real zero; its end is given by lengths_n": (
                 plain[last_nonzero.max(0).values - 1, envs]
             ),
-            "all sequences stopped together; each has an end of its own": plain[min(lengths) - 1],
+            "all sequences stopped together; each has its own end": plain[min(lengths) - 1],
             "all sequences ran as long as the longest": plain[max(lengths) - 1],
-            "each step began from zeros: hand the state on": (
+            "each step started from zeros: pass the state on": (
                 torch.stack([_states(cell, x[t : t + 1], start)[0] for t in range(steps)])[
                     lengths_n - 1, envs
                 ]
             ),
-            "all states came back; return each sequence's last": (
+            "all states were returned; return the last one of each sequence": (
                 _states(cell, x, start, times < lengths_n)
             ),
-            "the sequences came back in another order, sorted by length": (
+            "the sequences were returned in another order, sorted by length": (
                 expected[lengths_n.argsort(descending=True)]
             ),
         }

@@ -1,4 +1,4 @@
-"""Checks on the PPO loss of a recurrent policy: the log-ratio, the clipped mean, the bootstrap."""
+"""Checks of the exercises on the PPO loss: the log-ratio, the clipped mean, the bootstrap."""
 
 from collections.abc import Callable
 from typing import Any
@@ -13,14 +13,14 @@ from rnn_tutorial.recurrent import State, clear_state
 
 
 def _valid(length: int, count: int) -> torch.Tensor:
-    """Sequences of which the last two are padded, by one step and by two."""
+    """The mask of sequences of which the last two are padded, by one and by two steps."""
     valid = torch.ones(length, count, dtype=torch.bool)
     valid[-1, -2] = valid[-2:, -1] = False
     return valid
 
 
 def check_log_ratio(answer: Callable[..., Any]) -> Verdict:
-    """Judges the joint log-ratio of actions of several dimensions, 0 where there is no step.
+    """Check the joint log-ratio of actions of several dimensions, 0 on padding.
 
     Args:
         answer: (mean_lba, std_lba, action_lba, old_log_prob_lb, valid_lb) -> log_ratio_lb.
@@ -30,17 +30,17 @@ def check_log_ratio(answer: Callable[..., Any]) -> Verdict:
         [_log_ratio_instance(11, 4, 3, 2), _log_ratio_instance(12, 5, 4, 3)],
         axes=("step", "sequence"),
         tolerance=1e-4,
-        praise="joint over the action's dimensions, and silent on padding.",
+        praise="joint over the action's dimensions, and 0 on padding.",
     )
 
 
 def _log_ratio_instance(seed: int, length: int, count: int, dimensions: int) -> Instance:
-    """The density of each action is computed in float64 from its logarithm written out."""
+    """The log-density of each action is written out and computed in float64."""
     draws = torch.Generator().manual_seed(seed)
     mean, action, spread = torch.randn(3, length, count, dimensions, generator=draws)
     std, valid = 0.5 + spread.abs(), _valid(length, count)
     old = torch.randn(length, count, generator=draws) - 2.0
-    old[~valid] = -7.0  # padding is whatever was left in memory
+    old[~valid] = -7.0  # padding may hold anything
     scale, before, real = std.double().numpy(), old.double().numpy(), valid.numpy()
     distance = (action - mean).double().numpy()
     clipped = (action.clamp(-1.0, 1.0) - mean).double().numpy()
@@ -60,38 +60,40 @@ def _log_ratio_instance(seed: int, length: int, count: int, dimensions: int) -> 
         (mean, std, action, old, valid),
         masked(ratio),
         {
-            "padding was left in: where valid_lb is false the log-ratio has to be 0": ratio,
-            "the new log-probability alone was set to 0 on padding; minus the old one is left": (
+            "padding was left in: the log-ratio must be 0 where valid_lb is false": ratio,
+            "only the new log-probability was set to 0 on padding; set the difference to 0": (
                 masked(new) - before
             ),
-            "the mask is turned round: the real steps were set to 0": np.where(real, 0.0, ratio),
-            "padding was cut out; the result keeps its shape (L, B), with 0 there": ratio[real],
-            "old minus new: the sign is turned round": masked(-ratio),
-            "that is the ratio itself, its logarithm was asked for": masked(np.exp(ratio)),
-            "the ratio, and padding left in": np.exp(ratio),
-            "the quotient of two log-probabilities was taken; the logarithm of a quotient is a "
+            "the mask is inverted: the real steps were set to 0": np.where(real, 0.0, ratio),
+            "padding was cut out; keep the shape (L, B), with 0 on padding": ratio[real],
+            "this is old minus new: the sign is reversed": masked(-ratio),
+            "this is the ratio itself; return its logarithm": masked(np.exp(ratio)),
+            "this is the ratio, with padding left in; its logarithm has to be 0 there": np.exp(
+                ratio
+            ),
+            "one log-probability was divided by the other; the logarithm of a quotient is a "
             "difference": masked(new / before),
-            "that is the new log-probability alone; the old one has to be subtracted": masked(new),
-            "the difference of the probabilities was taken, not of their logarithms": (
+            "this is only the new log-probability; subtract the old one": masked(new),
+            "this is the difference of the probabilities, not of their logarithms": (
                 masked(np.exp(new) - np.exp(before))
             ),
-            "the log-probabilities of the action's dimensions were averaged; a joint one is "
+            "the log-probabilities of the action's dimensions were averaged; the joint one is "
             "their sum": masked(each.mean(-1) - before),
-            "there is one log-probability for each dimension of the action; the joint one is "
+            "this is one log-probability for each dimension of the action; the joint one is "
             "their sum": np.where(real[..., None], each_ratio, 0.0),
-            "one for each dimension of the action, and padding left in": each_ratio,
+            "this is one for each dimension of the action, with padding left in": each_ratio,
             "the old log-probability is already joint; it was subtracted once for each dimension": (
                 masked(each_ratio.sum(-1))
             ),
-            "only the first dimension of the action was taken": masked(each[..., 0] - before),
-            "std was taken for a variance; it is the standard deviation": (
+            "only the first dimension of the action was used": masked(each[..., 0] - before),
+            "std was used as a variance; it is the standard deviation": (
                 masked(density(np.sqrt(scale)).sum(-1) - before)
             ),
-            "a variance was given where the standard deviation belongs": (
+            "the variance was used in place of the standard deviation": (
                 masked(density(scale**2).sum(-1) - before)
             ),
-            "std was taken for its logarithm": masked(density(np.exp(scale)).sum(-1) - before),
-            "the action was clipped; the density is that of the action as drawn": (
+            "std was used as its own logarithm": masked(density(np.exp(scale)).sum(-1) - before),
+            "the action was clipped; use the density of the action as drawn": (
                 masked(density(scale, clipped).sum(-1) - before)
             ),
             "log std and the constant are missing from the density": (
@@ -108,7 +110,7 @@ def _log_ratio_instance(seed: int, length: int, count: int, dimensions: int) -> 
 
 
 def check_clipped_loss(answer: Callable[..., Any]) -> Verdict:
-    """Judges the clipped policy loss, averaged over the real steps.
+    """Check the clipped policy loss, averaged over the real steps.
 
     Args:
         answer: (log_ratio_lb, advantage_lb, valid_lb, clip) -> loss, a number.
@@ -117,12 +119,12 @@ def check_clipped_loss(answer: Callable[..., Any]) -> Verdict:
         answer,
         [_clipped_instance(21, 4, 3, 0.2), _clipped_instance(22, 6, 5, 0.1)],
         axes=(),
-        praise="the smaller of the two gains, averaged over the steps that happened.",
+        praise="the smaller of the two gains, averaged over the real steps.",
     )
 
 
 def _clipped_instance(seed: int, length: int, count: int, clip: float) -> Instance:
-    """A step's gain by cases: a good action's ratio is cut from above, a bad one's from below."""
+    """A step's gain by cases: a good action's ratio is clipped above, a bad one's below."""
     draws = torch.Generator().manual_seed(seed)
     log_ratio, advantage = torch.randn(2, length, count, generator=draws)
     valid = _valid(length, count)
@@ -142,12 +144,10 @@ def _clipped_instance(seed: int, length: int, count: int, clip: float) -> Instan
         (log_ratio, advantage, valid, clip),
         loss,
         {
-            "padding was averaged in": -smaller.mean(),
-            "padding was set to 0 and still counted in the n": -(smaller * real).mean(),
-            "the sum was taken, and not divided by the number of real steps": (
-                -smaller[real].sum()
-            ),
-            "the mean of each sequence was averaged: a step of a short one then counts more": (
+            "the mean includes the padding": -smaller.mean(),
+            "padding was set to 0, but still counted in the mean": -(smaller * real).mean(),
+            "this is the sum: divide it by the number of real steps": (-smaller[real].sum()),
+            "this is a mean of the sequences' means, in which a step of a short one counts more": (
                 -by_sequence.mean()
             ),
             "the gain is to be maximised, so the loss is minus its mean": -loss,
@@ -156,34 +156,34 @@ def _clipped_instance(seed: int, length: int, count: int, clip: float) -> Instan
             ),
             "the smaller ratio was taken; PPO takes the smaller gain, and with a negative "
             "advantage that is the larger ratio": mean(np.minimum(every, inside) * gain),
-            "only the clipped gain was taken: a ratio out of range that makes things worse is then "
-            "never pulled back": mean(inside * gain),
+            "only the clipped gain was taken: then nothing pulls back a ratio that is out of range "
+            "and makes things worse": mean(inside * gain),
             "nothing was clipped": mean(every * gain),
-            "the log-ratio was used as the ratio: its exp is missing": (
+            "the log-ratio was used as the ratio: exp is missing": (
                 mean(np.minimum(logs * gain, np.clip(logs, 1 - clip, 1 + clip) * gain))
             ),
             "the log-ratio was clipped to plus or minus clip; the ratio is clipped to 1 plus or "
             "minus clip": mean(np.minimum(every * gain, np.exp(np.clip(logs, -clip, clip)) * gain)),
-            "the ratio was clipped to plus or minus clip; its middle is 1": (
+            "the ratio was clipped to plus or minus clip; clip it around 1": (
                 mean(np.minimum(every * gain, np.clip(every, -clip, clip) * gain))
             ),
-            "the gain was clipped; it is the ratio that is": (
+            "the gain was clipped; clip the ratio": (
                 mean(np.minimum(every * gain, np.clip(every * gain, 1 - clip, 1 + clip)))
             ),
             "the ratio was clipped from above only": (
                 mean(np.minimum(every * gain, np.minimum(every, 1 + clip) * gain))
             ),
-            "the advantages were normalised; they already are": (
+            "the advantages were normalised again; they already are": (
                 mean(np.minimum(every * normal, inside * normal))
             ),
-            "the loss of each step was returned; its mean was asked for": -smaller,
-            "the loss of each real step was returned; its mean was asked for": -smaller[real],
+            "this is the loss of each step; return the mean": -smaller,
+            "this is the loss of each real step; return the mean": -smaller[real],
         },
     )
 
 
 def check_bootstrap(answer: Callable[..., Any]) -> Verdict:
-    """Judges V of what follows a rollout's last step, for envs that go on and some that were cut.
+    """Check V after a rollout's last step, for envs that go on and for truncated ones.
 
     Args:
         answer: (policy, next_obs_nd, final_obs_nd, state_before, state_after, truncated_n) ->
@@ -202,13 +202,13 @@ def check_bootstrap(answer: Callable[..., Any]) -> Verdict:
         ],
         axes=("env",),
         call=call,
-        praise="the state after the last step, and of a cut-off episode its own last observation.",
+        praise="the state after the last step, and for truncated envs their own last observation.",
     )
 
 
 @torch.no_grad()
 def _bootstrap_instance(seed: int, cell: str, cut_off: list[bool]) -> Instance:
-    """V by one pass over all that each env has seen, and the last observation after it."""
+    """V from one pass over all of an env's observations, with the last one behind them."""
     n, space = len(cut_off), Box(-np.inf, np.inf, (3,))
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
@@ -217,7 +217,7 @@ def _bootstrap_instance(seed: int, cell: str, cut_off: list[bool]) -> Instance:
     truncated, zero = torch.tensor(cut_off), policy.initial_state(n)
 
     def value(last: torch.Tensor, seen: torch.Tensor = obs) -> np.ndarray:
-        """V of an observation that follows those that were seen."""
+        """V of an observation that comes after `seen`."""
         output, _ = policy.unroll(torch.cat((seen, last[None])), zero)
         return output.value[-1].numpy()
 
@@ -230,40 +230,38 @@ def _bootstrap_instance(seed: int, cell: str, cut_off: list[bool]) -> Instance:
     right = value(follows)
 
     def where_cut(other: Any) -> np.ndarray:
-        """The right values, but those of the envs that were cut off."""
+        """The right values, except for the truncated envs."""
         return np.where(cut_off, other, right)
 
     return Instance(
         (policy, next_obs, final_obs, before, after, truncated),
         right,
         {
-            "state_before was used: the memory of the last step itself is missing": (
-                value(follows, obs[:-1])
-            ),
-            "zeros were used: the critic was asked without any memory": value(follows, obs[:0]),
-            "next_obs of a truncated env is the first of another episode; its own last one is "
-            "final_obs": value(next_obs),
-            "this is V of the next episode's first observation where the episode was cut off": (
+            "state_before was used: it does not include the last step": (value(follows, obs[:-1])),
+            "a state of zeros was used: the critic had no memory": value(follows, obs[:0]),
+            "next_obs of a truncated env begins another episode; the last observation of its own "
+            "is final_obs": value(next_obs),
+            "for truncated envs, this is V of the next episode's first observation": (
                 policy.step(next_obs, cleared)[0].value.numpy()
             ),
-            "the state was cleared for final_obs, which is still of the old episode": where_cut(
+            "the state was cleared before final_obs, which belongs to the old episode": where_cut(
                 policy.step(final_obs, cleared)[0].value.numpy()
             ),
             "state_before was used for final_obs, which comes after the last step": where_cut(
                 value(final_obs, obs[:-1])
             ),
-            "the state went one step too far: it had already seen next_obs when final_obs came": (
+            "the state is one step too late: it already includes next_obs": (
                 where_cut(value(final_obs, torch.cat((obs, next_obs[None]))))
             ),
-            "being cut off was taken for an end of the task: the future is worth V of final_obs, "
+            "truncation was treated as termination: a truncated env has V of final_obs, "
             "not 0": where_cut(0.0),
-            "final_obs stands for envs that go on as well": value(final_obs),
-            "the two observations were exchanged: final_obs is of the truncated envs": value(
+            "final_obs was used for envs that go on as well": value(final_obs),
+            "the two observations were exchanged: final_obs is for the truncated envs": value(
                 torch.where(truncated[:, None], next_obs, final_obs)
             ),
-            "the order of the envs was lost: the truncated ones come last": np.concatenate(
+            "the envs are in another order here, the truncated ones last": np.concatenate(
                 (right[~truncated.numpy()], right[truncated.numpy()])
             ),
-            "that is the state; V is in the output of policy.step": after,
+            "this is the state; V is in the output of policy.step": after,
         },
     )

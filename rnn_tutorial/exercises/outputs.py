@@ -1,6 +1,6 @@
-"""Checks of the exercises on `output` and `h_n`: which entry is the last state; carrying on.
+"""Checks of the exercises on `output` and `h_n`: the last real output, chunks, the corner rule.
 
-Each check draws small random GRUs and data from its own seeds, so that its verdict never changes.
+Each check has its own seeds, so its verdict is always the same.
 """
 
 from collections.abc import Callable, Sequence
@@ -24,13 +24,13 @@ def _gru_and_data(seed: int, steps: int, envs: int, **options: Any) -> tuple[nn.
 
 
 def check_last_real_output(answer: Callable[[Tensor, Tensor], Any]) -> Verdict:
-    """Checks a function that picks each sequence's last real output from a padded batch.
+    """Check a function that picks each sequence's last real output from a padded batch.
 
     Args:
         answer: takes `output_tnh` (T, N, H) and `lengths_n` (N,), returns (N, H).
 
     Returns:
-        The verdict; expected values come from running every sequence alone, unpadded.
+        The verdict; the expected values come from running every sequence alone, unpadded.
     """
 
     def question(seed: int, steps: int, lengths: list[int]) -> Instance:
@@ -41,8 +41,8 @@ def check_last_real_output(answer: Callable[[Tensor, Tensor], Any]) -> Verdict:
             alone = [gru(obs[:length, n])[0][-1] for n, length in enumerate(lengths)]
         real = (torch.arange(steps)[:, None] < lengths_n)[..., None]
         mistakes = {
-            "output[-1] is the padding's output for every sequence that ended before": output[-1],
-            "every sequence was read at the longest one's end": output[max(lengths) - 1],
+            "output[-1] is the output of padding for every shorter sequence": output[-1],
+            "every sequence was read at the end of the longest one": output[max(lengths) - 1],
             "off by one: the last of `length` steps has index length - 1": (
                 output[lengths_n.clamp(max=steps - 1), envs]
             ),
@@ -55,11 +55,11 @@ def check_last_real_output(answer: Callable[[Tensor, Tensor], Any]) -> Verdict:
             "the indices are swapped: time is the first axis, env the second": (
                 output[envs, (lengths_n - 1).clamp(max=len(lengths) - 1)]
             ),
-            "a mask over (T, N) picks in the order of time; index by time and env": (
+            "a mask over (T, N) picks entries in the order of time; index by time and env": (
                 torch.stack(alone)[lengths_n.argsort(stable=True)]
             ),
             "this is the mean over time, padding included": output.mean(0),
-            "this is the mean over the real steps; only the last one is asked for": (
+            "this is the mean over the real steps; return the last one": (
                 (output * real).sum(0) / lengths_n[:, None]
             ),
             "the padding was set to zero; now pick each sequence's last real step": output * real,
@@ -70,19 +70,19 @@ def check_last_real_output(answer: Callable[[Tensor, Tensor], Any]) -> Verdict:
         answer,
         [question(7, 6, [3, 4, 2, 3]), question(8, 7, [7, 1, 5])],
         axes=("env", "unit"),
-        praise="equals every sequence run alone, with no padding in sight.",
+        praise="equals every sequence run alone, without padding.",
     )
 
 
 def check_chunks(answer: Callable[[nn.GRU, Tensor, int], Any]) -> Verdict:
-    """Checks a function that runs a sequence in chunks and cuts the gradient between them.
+    """Check a function that runs a sequence in chunks and cuts the gradient between them.
 
     Args:
-        answer: takes a GRU, `obs_tnd` (T, N, D) and the chunk's length, returns (T, N, H).
+        answer: takes a GRU, `obs_tnd` (T, N, D) and the chunk's length; returns (T, N, H).
 
     Returns:
-        The verdict on the outputs, and if these are right, on the gradient of each by each
-        observation.
+        The verdict on the outputs, and if they are right, on the gradient of each output with
+        respect to each observation.
     """
     given = [(*_gru_and_data(7, 11, 3, num_layers=2), 4), (*_gru_and_data(8, 8, 2), 3)]
     outputs = judge(
@@ -96,11 +96,11 @@ def check_chunks(answer: Callable[[nn.GRU, Tensor, int], Any]) -> Verdict:
     return judge(
         answer,
         [_question_of_gradients(*arguments) for arguments in given],
-        axes=("the gradient of the output of time", "by the observation of time", "env"),
+        axes=("the gradient of the output at time", "by the observation at time", "env"),
         call=lambda answer, gru, obs, chunk: _reach(
             lambda x: _one_tensor(answer, gru, x, chunk), obs
         ),
-        praise="outputs equal the whole sequence, and the gradient stops at each cut.",
+        praise="the outputs equal those of the whole sequence, and the gradient stops at each cut.",
     )
 
 
@@ -130,15 +130,17 @@ def _question_of_outputs(gru: nn.GRU, obs: Tensor, chunk: int) -> Instance:
         one_by_one.append(output[0])
     expected = torch.stack(one_by_one)
     mistakes = {
-        "every chunk began at zero: hand h_n of one chunk to the next": run(lambda h, h_n: None),
-        "every chunk began at the first one's end: hand on the h_n of the chunk before": run(
+        "every chunk started from zero: pass h_n of one chunk to the next": run(
+            lambda h, h_n: None
+        ),
+        "every chunk started from the end of the first: pass on h_n of the previous chunk": run(
             lambda h, h_n: h_n if h is None else h
         ),
-        "the top layer's state was handed to every layer: hand over all of h_n": run(
+        "the top layer's state was given to every layer: pass on all of h_n": run(
             lambda h, h_n: h_n[-1:].expand_as(h_n).contiguous()
         ),
         f"the last chunk, of {steps - whole} steps, is missing": expected[:whole],
-        "only the last chunk came back: join all of them along time": expected[whole:],
+        "only the last chunk was returned: join all of them along time": expected[whole:],
         "these are the chunks' last outputs; return the output of each step": (
             expected[[*range(chunk - 1, steps, chunk), steps - 1]]
         ),
@@ -162,7 +164,7 @@ def _question_of_gradients(gru: nn.GRU, obs: Tensor, chunk: int) -> Instance:
 
     cuts = list(range(chunk, len(obs), chunk))
     expected = torch.zeros(len(obs), len(obs), obs.shape[1])
-    for start in [0, *cuts]:  # each chunk alone, from a state that is known
+    for start in [0, *cuts]:  # each chunk alone, from a given state
         state, part = gru(obs[:start])[1].detach() if start else None, slice(start, start + chunk)
         alone = partial(_outputs, gru, state)
         expected[part, part] = _reach(alone, obs[part])
@@ -171,17 +173,21 @@ def _question_of_gradients(gru: nn.GRU, obs: Tensor, chunk: int) -> Instance:
     last_only[: cuts[-1]] = 0.0
     mistakes = {
         "the gradient crosses the cuts: detach the state between chunks": cut_at(),
-        "the state is detached before the last chunk only; do it at every border": cut_at(cuts[-1]),
-        "the state is detached after the first chunk only; do it at every border": cut_at(cuts[0]),
+        "the state is detached before the last chunk only; detach it at every border": cut_at(
+            cuts[-1]
+        ),
+        "the state is detached after the first chunk only; detach it at every border": cut_at(
+            cuts[0]
+        ),
         "the state is detached at every step, not only between chunks": cut_at(*range(1, len(obs))),
         "the state is detached one step too early": cut_at(*(t - 1 for t in cuts)),
         "the state is detached one step too late": cut_at(*range(1, len(obs), chunk)),
         "obs.chunk(k) makes k chunks; obs.split(k) makes chunks of k steps": cut_at(*by_number),
-        "chunks of 4 steps are written into your function": cut_at(*range(4, len(obs), 4)),
-        "no gradient at all: detach the state alone, neither outputs nor observations": (
+        "your function is fixed to chunks of 4 steps": cut_at(*range(4, len(obs), 4)),
+        "no gradient at all: detach only the state, not the outputs or observations": (
             torch.zeros_like(expected)
         ),
-        "only the last chunk has a gradient; the others teach as well": last_only,
+        "only the last chunk has a gradient; the others need one, too": last_only,
     }
     return Instance((gru, obs, chunk), expected, mistakes)
 
@@ -191,7 +197,7 @@ def _outputs(gru: nn.GRU, state: Tensor | None, obs: Tensor) -> Any:
 
 
 def _reach(run: Callable[[Tensor], Any], obs: Tensor) -> Tensor:
-    """How much each output depends on each observation: gradient norms (T, T, N)."""
+    """How strongly each output depends on each observation: gradient norms (T, T, N)."""
     x = obs.clone().requires_grad_()
     outputs = run(x)
     rows = []
@@ -204,13 +210,13 @@ def _reach(run: Callable[[Tensor], Any], obs: Tensor) -> Tensor:
 
 
 def check_corner_rule(answer: Callable[[int, bool, bool, list[int]], Any]) -> Verdict:
-    """Checks a rule that says when `output[-1]` equals `h_n[-1]`, against modules that are run.
+    """Check a rule for when `output[-1]` equals `h_n[-1]` against real modules.
 
     Args:
         answer: takes num_layers, bidirectional, packed, lengths; returns True where they are equal.
 
     Returns:
-        The verdict, over all settings.
+        The verdict over all settings.
     """
     lengths = ([6, 6, 6], [6, 2, 4], [3, 5, 3], [5, 5, 2], [2, 3, 4], [4], [1, 1])
     settings = list(product((1, 2), (False, True), (False, True), lengths))
@@ -230,29 +236,31 @@ def check_corner_rule(answer: Callable[[int, bool, bool, list[int]], Any]) -> Ve
     truth = table(_corner_is_shared)
     mistakes = {
         "this is True where they differ, and False where they are equal": [not t for t in truth],
-        "both directions: output[-1] is then twice as wide, and ends in a first step": table(
+        "both directions: output[-1] is twice as wide, and its second half is a first step": table(
             lambda _, both, packed, n: not packed or len(set(n)) == 1
         ),
-        "packing alone does no harm: where all lengths are equal nothing is padded": packed_if(
+        "packing alone makes no difference: with equal lengths nothing is padded": packed_if(
             lambda n: False
         ),
-        "output of a packed batch is zero after a short sequence's end": packed_if(lambda n: True),
-        "not packed, output[-1] and h_n[-1] are equal (though both have seen padding)": table(
+        "the output of a packed batch is zero after a short sequence's end": packed_if(
+            lambda n: True
+        ),
+        "without packing, output[-1] and h_n[-1] are equal (though both have seen padding)": table(
             lambda _, both, packed, n: not both and len(set(n)) == 1
         ),
-        "the number of layers is not the reason: [-1] is the last layer in both": [
+        "the number of layers does not matter: [-1] is the last layer in both": [
             t and layers == 1 for t, (layers, *_) in zip(truth, settings, strict=True)
         ],
-        "all the lengths count, not the first and the last alone": packed_if(
+        "all the lengths count, not only the first and the last": packed_if(
             lambda n: n[0] == n[-1]
         ),
-        "equal lengths are enough; the batch need not be a single sequence": packed_if(
+        "equal lengths are enough; the batch may hold several sequences": packed_if(
             lambda n: len(n) == 1
         ),
-        "sorted or not, a packed batch is filled up where lengths differ": packed_if(
+        "sorted or not, a packed batch is padded where lengths differ": packed_if(
             lambda n: n == sorted(n, reverse=True)
         ),
-        "every sequence has to reach the end, not the last one alone": packed_if(
+        "every sequence must reach the end, not only the last one": packed_if(
             lambda n: n[-1] == max(n)
         ),
     }

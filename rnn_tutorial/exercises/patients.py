@@ -1,4 +1,4 @@
-"""Three sick policies without names, and the check of their diagnosis and cure: the doctor."""
+"""Three sick policies without names, and the check of a diagnosis and a cure by the doctor."""
 
 from collections.abc import Iterable
 from difflib import get_close_matches
@@ -15,7 +15,7 @@ from rnn_tutorial.exercises.verdict import NOT_ATTEMPTED, Verdict, describe_erro
 
 
 class Patient(nn.Module):
-    """What the three have in common: their `unroll` is a loop over their `step`."""
+    """The base of all three: `unroll` is a loop over `step`."""
 
     obs_shape = 5
 
@@ -49,7 +49,7 @@ class PatientA(Patient):
 
 
 class PatientB(Patient):
-    """A GRU of two layers, batch first. So is its state: (N, 2, 16)."""
+    """A batch-first GRU of two layers. Its state is batch first, too: (N, 2, 16)."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -100,23 +100,23 @@ DISEASES: dict[type, tuple[str, ...]] = {
     PatientB: ("h_n_taken_batch_first",),
     PatientC: ("hidden_member", "reset_after_step"),
 }
-# Names that come near, and what sets them apart.
+# Diagnoses that come near, and how they differ.
 NEAR: dict[tuple[type, str], str] = {
-    (PatientA, "first_layer_cleared"): "There is one layer here. What else is a state made of?",
+    (PatientA, "first_layer_cleared"): "There is only one layer here. What else is in the state?",
     (PatientB, "reshape_for_transpose"): (
-        "A reshape stands where a transpose is due, yes; that name is for the buffer's sequences. "
-        "Which tensor is reshaped here?"
+        "Yes, a reshape is used in place of a transpose, but that name is for the buffer's "
+        "sequences. Which tensor is reshaped here?"
     ),
-    (PatientB, "batch_statistics"): "Envs do influence each other, but no mean is taken here.",
+    (PatientB, "batch_statistics"): "The envs do influence each other, but not through a mean.",
     (PatientC, "batch_statistics"): (
-        "The mean is one of a batch, yes; but here it is also kept, and each call moves it on."
+        "Yes, the mean is over a batch; but it is also kept, and each call changes it."
     ),
     (PatientC, "reset_one_late"): (
-        "One step late, yes; that name is for the flags that collecting stores."
+        "Yes, it is one step late, but that name is for the flags stored while collecting."
     ),
-    (PatientC, "never_reset"): "The state is cleared here. When, before a step or after it?",
+    (PatientC, "never_reset"): "The state is cleared here. When: before the step or after it?",
 }
-# Where a patient is well; there its cure must compute the same.
+# Where a patient is healthy; there its cure must compute the same.
 SOUND: dict[type, str] = {
     PatientA: "without a reset",
     PatientB: "with one env",
@@ -125,13 +125,13 @@ SOUND: dict[type, str] = {
 
 
 def check_cure(patient: type, diagnosis: Any, cured: Any) -> Verdict:
-    """Judges a diagnosis and a cure.
+    """Check a diagnosis and a cure.
 
     Args:
         patient: PatientA, PatientB or PatientC.
-        diagnosis: the names that the bugs of its kind have in the zoo; one name, or several.
+        diagnosis: the zoo's names of the patient's bugs; one name, or several.
         cured: a subclass of the patient that is healthy, in training mode as well, has the same
-            weights, remembers, and is the patient's own policy where that one is well.
+            weights, remembers, and computes what the patient computes where the patient is healthy.
     """
     if not isinstance(cured, type) or not issubclass(cured, patient):
         what = "the class itself, without ()" if isinstance(cured, patient) else "a subclass"
@@ -144,7 +144,7 @@ def check_cure(patient: type, diagnosis: Any, cured: Any) -> Verdict:
     if fault:
         return Verdict("wrong", fault)
     if stub:
-        return Verdict("wrong", "the diagnosis is right; the cure is still to come.")
+        return Verdict("wrong", "the diagnosis is right; now write the cure.")
     try:
         with torch.random.fork_rng(devices=[]):
             fault = _still_sick(patient, cured) or _another_policy(patient, cured)
@@ -152,11 +152,11 @@ def check_cure(patient: type, diagnosis: Any, cured: Any) -> Verdict:
         fault = f"but {describe_error(error)}"
     if fault:
         return Verdict("wrong", f"the diagnosis is right; {fault}")
-    return Verdict("right", "the diagnosis, and the cure: the doctor finds nothing any more.")
+    return Verdict("right", "both the diagnosis and the cure: the doctor finds nothing any more.")
 
 
 def _names(diagnosis: Any) -> tuple[str, ...]:
-    """The names of bugs, as the zoo spells them: of a string, of several, of bugs themselves."""
+    """The names of bugs as the zoo spells them, from a string, several strings, or bugs."""
     if diagnosis is None:
         return ()
     several = diagnosis.split(",") if isinstance(diagnosis, str) else diagnosis
@@ -172,7 +172,7 @@ def _report(kind: type) -> Report:
 
 
 def _misdiagnosis(patient: type, names: tuple[str, ...]) -> str:
-    """What speaks against a diagnosis; empty if it is right."""
+    """What is wrong with a diagnosis; empty if it is right."""
     unknown = [name for name in names if name not in BUGS]
     if unknown:
         near = get_close_matches(unknown[0], BUGS, 1)
@@ -185,48 +185,48 @@ def _misdiagnosis(patient: type, names: tuple[str, ...]) -> str:
         return "the diagnosis is missing: give the name of the bug."
     if not wrong:
         have, all_ = len(set(names)), len(DISEASES[patient])
-        return f"diagnosis: {have} of {all_}. Cure what you found, and examine the cured class."
+        return f"diagnosis: {have} of {all_}. Cure what you found, then examine the cured class."
     bug = BUGS[wrong[0]]
     if (patient, bug.name) in NEAR:
-        return f"diagnosis: {bug.name} is near, but another mistake. {NEAR[patient, bug.name]}"
+        return f"diagnosis: {bug.name} is near, but it is another bug. {NEAR[patient, bug.name]}"
     if not bug.in_policy:
-        return f"diagnosis: {bug.name} is a bug of collecting or learning; this is a policy alone."
+        return f"diagnosis: {bug.name} is a bug of collecting or learning; this is only a policy."
     failed = _report(patient).failed
     if set(bug.caught_by) <= set(failed):
         return (
-            f"diagnosis: {bug.name} fails the same checks, but is another mistake: {bug.title} "
+            f"diagnosis: {bug.name} fails the same checks, but it is another bug: {bug.title} "
             "Compare its diff with the patient's code."
         )
     hidden = " (a second disease may hide behind the first)" if len(DISEASES[patient]) > 1 else ""
     return (
-        f"diagnosis: {bug.name} would be caught by {', '.join(bug.caught_by)}; of the patient "
-        f"failed {', '.join(failed)}{hidden}. Which lines of its code could do that?"
+        f"diagnosis: {bug.name} would be caught by {', '.join(bug.caught_by)}; the patient failed "
+        f"{', '.join(failed)}{hidden}. Which lines of its code could cause that?"
     )
 
 
 def _still_sick(patient: type, cured: type) -> str:
-    """What is wrong with a cure by its weights and by the doctor; empty if nothing is."""
+    """What the weights or the doctor say against a cure; empty if nothing."""
     before, after = (
         {name: tuple(value.shape) for name, value in kind().state_dict().items()}
         for kind in (patient, cured)
     )
     if before != after:
         odd = sorted(before.items() ^ after.items())[0][0]
-        return f"but the cured one has other weights: {odd}. Leave the network as it is."
+        return f"but the cured class has other weights: {odd}. Leave the network as it is."
     report = _report(cured)
     if not report.healthy:
         first = report[report.failed[0]]
         return f"the doctor still finds {first.name}: {first.evidence}. Likely: {first.cause}"
     if report["memory_carried"].status != "passed":
-        return "and the doctor finds nothing, but the memory is gone with the disease."
+        return "the doctor finds nothing, but the cure has removed the memory as well."
     return ""
 
 
 def _another_policy(patient: type, cured: type) -> str:
     """What the doctor's evaluation mode does not show; empty if there is nothing.
 
-    Calls must leave parameters and buffers alone and must not depend on earlier calls, in training
-    mode as in evaluation mode; both modes must agree, and with the patient where it is well.
+    In both modes a call must leave parameters and buffers unchanged and must not depend on earlier
+    calls. The modes must agree with each other, and with the patient where it is healthy.
     """
     torch.manual_seed(1)
     envs = 1 if patient is PatientB else 3
@@ -246,16 +246,16 @@ def _another_policy(patient: type, cured: type) -> str:
         moved = [name for name, w in well.state_dict().items() if not torch.equal(w, weights[name])]
         if moved:
             return (
-                f"but in {mode} mode {way} moves `{moved[0]}`: statistics belong to the training "
-                "loop, a call only uses them."
+                f"but in {mode} mode {way} changes `{moved[0]}`: the training loop should update "
+                "statistics; a call only uses them."
             )
         if not torch.allclose(calls[0], calls[1], atol=1e-5):
-            return f"but in {mode} mode {way} gives another answer the second time: what is kept?"
+            return f"but in {mode} mode {way} returns something else the second time: what is kept?"
         answers[way, mode] = calls[0]
     first = answers["unroll", "evaluation"]
     for (way, mode), answer in answers.items():
         if not torch.allclose(answer, first, atol=1e-5):
-            return f"but {way} in {mode} mode is another policy than unroll in evaluation mode."
+            return f"but {way} in {mode} mode differs from unroll in evaluation mode."
     never = torch.zeros_like(reset)
     sick.centred = lambda obs: obs - weights["mean"]  # of PatientC
     expected, got = (p.unroll(obs, p.initial_state(envs), never)[0] for p in (sick, well.eval()))

@@ -1,7 +1,6 @@
 """Checks of the exercises on the point envs: resets, a memory by hand, last observations.
 
-Each check runs real envs on goals and actions drawn from its own seeds, so that its verdict never
-changes.
+Each check runs real envs and has its own seeds, so its verdict is always the same.
 """
 
 import math
@@ -21,18 +20,18 @@ from rnn_tutorial.envs.point import PointEnv
 from rnn_tutorial.exercises.verdict import Instance, Verdict, WrongForm, as_array, judge
 
 Array = NDArray[Any]
-NEAR = 0.15  # at full speed a walker that never slows down jitters this far around its goal
+NEAR = 0.15  # at full speed a point that never slows down jitters this far around its goal
 
 
 def check_reset_flags(answer: Callable[[Array, Array], Any]) -> Verdict:
-    """Checks a function that turns the two ends of episodes into reset flags.
+    """Check a function that computes reset flags from the two kinds of episode end.
 
     Args:
-        answer: takes `terminated_tn` and `truncated_tn` (T, N), what step t returned; returns
+        answer: takes `terminated_tn` and `truncated_tn` (T, N), as returned by step t; returns
             `reset_tn` (T, N): does observation t begin an episode?
 
     Returns:
-        The verdict; expected values come from counting the age of every episode.
+        The verdict; the expected values come from counting the age of every episode.
     """
     return judge(
         answer,
@@ -58,28 +57,28 @@ def _flags(seed: int, steps: int, envs: int) -> Instance:
     unmoved, unset = done.copy(), shifted(done)
     unmoved[0], unset[0] = True, done[0]
     mistakes = {
-        "off by one: the end reported by step t makes observation t + 1 a beginning": done,
-        "row 0 is right; the other rows must move by one step, too": unmoved,
-        "moved the wrong way: the end reported by step t is about observation t + 1": (
+        "off by one: if step t reports an end, observation t + 1 begins an episode": done,
+        "row 0 is right; the other rows must be moved by one step, too": unmoved,
+        "moved the wrong way: if step t reports an end, observation t + 1 begins an episode": (
             np.concatenate((done[1:], done[:1]))
         ),
         "moved by two steps: observation t + 1 comes right after step t": shifted(shifted(done)),
         "moved along the envs: time is the first axis": np.roll(done, 1, axis=1),
         "truncated episodes end too": shifted(terminated),
         "terminated episodes end too": shifted(truncated),
-        "either end is enough; this asks for both": shifted(terminated & truncated),
+        "either end is enough; this requires both": shifted(terminated & truncated),
         "both ends may be reported at once; this leaves such steps out": (
             shifted(terminated ^ truncated)
         ),
-        "a flag is 0 or 1; two ends at once give 2 here": shifted(1 * terminated + truncated),
+        "a flag is 0 or 1; here two ends at once give 2": shifted(1 * terminated + truncated),
         "observation 0 comes from reset() and begins an episode": shifted(done, False),
-        "row 0 is left as it was: observation 0 comes from reset()": unset,
-        "np.roll brings the last row round to t = 0, where every env begins an episode": (
+        "row 0 was not set: observation 0 comes from reset()": unset,
+        "np.roll moves the last row to t = 0, where every env begins an episode": (
             np.roll(done, 1, axis=0)
         ),
-        "the wrong way round: true is where an episode begins": ~expected,
+        "inverted: the flag is true where an episode begins": ~expected,
         "the first row is missing: observation 0 comes from reset()": done[:-1],
-        "one row too many: the last step's end belongs to observation T, not recorded here": (
+        "one row too many: an end at the last step belongs to observation T, not recorded here": (
             np.concatenate((np.ones((1, envs)), done))
         ),
     }
@@ -87,31 +86,31 @@ def _flags(seed: int, steps: int, envs: int) -> Instance:
 
 
 def check_cue_memory(answer: Callable[[Array, Array], Any]) -> Verdict:
-    """Checks a policy with a memory written by hand, on `CuedPointEnv`.
+    """Check a policy with a hand-written memory on `CuedPointEnv`.
 
-    Every walk to the goal is right, at any speed. The goals lie anywhere, the episodes of the
-    envs end at different times, and one env begins with steps in which nothing moves: so the
-    point's own place cannot stand in for the memory.
+    Every way of reaching the goal is right, at any speed. The goals lie anywhere, the episodes of
+    the envs end at different times, and one env begins with steps in which nothing moves, so the
+    point's position cannot replace the memory.
 
     Args:
         answer: takes `obs_n5` (N, 5) and `memory_n2` (N, 2), zeros before the first step; returns
             the actions (N, 2) and the new memory (N, 2).
 
     Returns:
-        The verdict, over the place to which each of two episodes leads.
+        The verdict on the position at the end of each of two episodes.
     """
     return judge(
         answer,
         [_cues(6, (30, 24, 36)), _cues(7, (25, 32, 28, 36))],
         axes=("episode", "env", "coordinate"),
         call=_places,
-        praise="walks to the goal in every episode, from one glimpse of it.",
+        praise="reaches the goal in every episode, after seeing it once.",
         tolerance=0.1,
     )
 
 
 def _cues(seed: int, horizons: tuple[int, ...]) -> Instance:
-    """Two goals for each env, the second about opposite to the first and nearer."""
+    """Two goals for each env, the second roughly opposite to the first, and nearer."""
     rng = np.random.default_rng(seed)
     angle = rng.uniform(0, 2 * math.pi, len(horizons))
     angles = np.stack((angle, angle + math.pi + rng.uniform(-0.6, 0.6, len(horizons))))
@@ -119,7 +118,7 @@ def _cues(seed: int, horizons: tuple[int, ...]) -> Instance:
     first, second = goals
 
     def ends(target: Callable[[Array, Array], Array], gain: float = 10.0) -> Array:
-        """Where a policy with a mistake in its target leads."""
+        """The final positions under a policy with a mistake in its target."""
 
         def policy(obs: Array, memory: Array) -> tuple[Array, Array]:
             memory = np.where(obs[:, 4:] == 1, obs[:, 2:4], memory)
@@ -136,8 +135,8 @@ def _cues(seed: int, horizons: tuple[int, ...]) -> Instance:
         return 10.0 * (memory - obs[:, :2]), memory
 
     mistakes = {
-        "the point ends where it began: after the cue the observation holds zeros, so the goal "
-        "must come from the memory, written where the flag is 1 and kept elsewhere": 0 * goals,
+        "the point ends where it began: after the cue the observation holds zeros, so take the "
+        "goal from the memory, written where the flag is 1 and kept elsewhere": 0 * goals,
         "the memory keeps the first episode's goal; a new cue must replace it": [first, first],
         "the cues add up; a new cue must replace the old one": [first, first + second],
         "the new cue is averaged with the old one; it must replace it": [
@@ -155,10 +154,10 @@ def _cues(seed: int, horizons: tuple[int, ...]) -> Instance:
             ends(lambda obs, memory: obs[:, :2] - memory)
         ),
         "x and y are swapped": goals[..., ::-1],
-        "the place of the point stands in for the memory; the goal may lie nearer or farther": (
+        "the point's position is used instead of a memory; the goal may lie nearer or farther": (
             ends(own_place)
         ),
-        "each env has a flag of its own; this reads one flag for all": (
+        "each env has its own flag; this reads one flag for all": (
             _places(one_flag, goals, horizons)
         ),
     }
@@ -166,9 +165,9 @@ def _cues(seed: int, horizons: tuple[int, ...]) -> Instance:
 
 
 def _places(policy: Callable[[Array, Array], Any], goals: Array, horizons: Sequence[int]) -> Array:
-    """The place (episodes, N, 2) to which each episode leads: where it ends, or its goal.
+    """The final position (episodes, N, 2) of each episode, or its goal if that is reached.
 
-    It leads to its goal if it ends near it, or comes nearer with every step that moves.
+    The goal counts as reached if the episode ends near it, or if every moving step comes nearer.
     """
     delays = [0] * (len(horizons) - 1) + [4]
     envs = [CuedPointEnv(horizon=h, delay=d) for h, d in zip(horizons, delays, strict=True)]
@@ -199,7 +198,7 @@ def _act(policy: Callable[[Array, Array], Any], obs: Array, memory: Any) -> tupl
     """The actions (N, 2) and the new memory that a policy returns."""
     result = policy(obs.copy(), memory)
     if not isinstance(result, (tuple, list)) or len(result) != 2:
-        as_array(result)  # says so if it is None
+        as_array(result)  # raises its own message for None
         raise WrongForm(
             f"expected a pair, the actions and the new memory, got a {type(result).__name__}"
         )
@@ -214,26 +213,26 @@ def _act(policy: Callable[[Array, Array], Any], obs: Array, memory: Any) -> tupl
 
 
 def check_true_next_obs(answer: Callable[[Array, dict[str, Any]], Any]) -> Verdict:
-    """Checks a function that finds what each step truly led to, under SAME_STEP autoreset.
+    """Check a function that finds the true next observations under SAME_STEP autoreset.
 
     Args:
-        answer: takes what a vector env's `step` returned, next observations (N, D) and info, with
+        answer: takes next observations (N, D) and info, as returned by a vector env's `step`, with
             "final_obs" as an array (N, D) or as gymnasium's own array of objects (N,); returns
             (N, D): the last observation of an episode where one ended.
 
     Returns:
-        The verdict; expected values come from single envs, looked at before they are reset.
+        The verdict; the expected values come from single envs, observed before their reset.
     """
     return judge(
         answer,
         chain(
             _vector_steps(5, PointEnv, (2, 3, 5), objects=False),
             _vector_steps(8, CuedPointEnv, (3, 2), objects=True),
-            _vector_steps(9, PointEnv, (3, 2), objects=False),  # N = D: a mask can be misread
+            _vector_steps(9, PointEnv, (3, 2), objects=False),  # N = D: a mask fits both axes
         ),
         axes=("env", "coordinate"),
         call=_numbers,
-        praise="equals single envs looked at before their reset, with both forms of final_obs.",
+        praise="equals single envs observed before their reset, with both forms of final_obs.",
     )
 
 
@@ -250,7 +249,7 @@ def _numbers(answer: Callable[..., Any], next_obs: Array, info: dict[str, Any]) 
 def _vector_steps(
     seed: int, make: Callable[[], gym.Env], limits: Sequence[int], objects: bool
 ) -> Iterator[Instance]:
-    """Six steps of a vector env whose episodes end after `limits` steps, beside single envs."""
+    """Six steps of a vector env with episodes of `limits` steps, compared with single envs."""
     rng = np.random.default_rng(seed)
     vector = SyncVectorEnv(
         [partial(TimeLimit, make(), limit) for limit in limits],
@@ -270,14 +269,14 @@ def _vector_steps(
         if not over.any():
             yield Instance((next_obs, {}), led_to)
             continue
-        # Where no episode ended our own env's final_obs means nothing; it is nonsense here.
+        # Where no episode ended, final_obs has no meaning in our own envs; here it is 9.
         rows = np.where(over[:, None], led_to, np.float32(9.0))
         first = np.where((np.arange(len(over)) == over.argmax())[:, None], led_to, next_obs)
         mistakes = {
-            "where an episode ended this is the next episode's first observation": next_obs,
+            "where an episode ended, this is the next episode's first observation": next_obs,
             "final_obs is valid only where _final_obs is true": rows,
-            "the mask is used the wrong way round": np.where(over[:, None], next_obs, rows),
-            "every env whose episode ended has its own last observation": first,
+            "the mask is inverted": np.where(over[:, None], next_obs, rows),
+            "only the first ended episode was replaced: each has its own last observation": first,
         }
         if len(over) == led_to.shape[1]:
             name = "the mask (N,) runs along the coordinates here: make it a column, (N, 1)"

@@ -1,7 +1,6 @@
 """Checks of the exercises on the recurrent policy: resets, encoders, log-probabilities.
 
-Each check builds small random policies and data from its own seeds, so that its verdict never
-changes.
+Each check has its own seeds, so its verdict is always the same.
 """
 
 import math
@@ -20,7 +19,7 @@ from rnn_tutorial.policy import PolicyOutput, RNNPolicy
 
 
 class StepOnly(RNNPolicy):
-    """A policy that takes single steps and leaves the clearing of the state to its caller."""
+    """A policy that only takes single steps; the caller must clear the state."""
 
     def step(
         self, obs: Tensor, state: Any, reset: Tensor | None = None
@@ -30,19 +29,19 @@ class StepOnly(RNNPolicy):
         return super().step(obs, state)
 
     def unroll(self, *_: Any, **__: Any) -> Any:
-        raise WrongForm("write the loop that unroll stands for: policy.step once for each t")
+        raise WrongForm("write the loop yourself instead of unroll: call policy.step for each t")
 
 
 def check_step_loop(answer: Callable[[RNNPolicy, Tensor, Tensor, Tensor], Any]) -> Verdict:
-    """Checks a loop over time that clears the states of the envs whose episode begins.
+    """Check a loop over time that clears the states of the envs whose episode begins.
 
     Args:
         answer: takes a policy, `obs_tnd` (T, N, D), `state` (layers, N, H) and `reset_tn` (T, N)
-            bool, returns the values (T, N); it may use `policy.step` without its reset argument,
-            and not `unroll`.
+            bool; returns the values (T, N). It may call `policy.step` without a reset, but not
+            `unroll`.
 
     Returns:
-        The verdict; expected values come from running every episode alone, as one sequence.
+        The verdict; the expected values come from running every episode alone, as one sequence.
     """
     return judge(
         answer,
@@ -51,12 +50,12 @@ def check_step_loop(answer: Callable[[RNNPolicy, Tensor, Tensor, Tensor], Any]) 
             _stepping(14, (6, 5), [(0, 1), (2, 4), (3, 0), (4, 4)], layers=1),
         ],
         axes=("time", "env"),
-        praise="equals every episode run alone, also where a reset comes in the middle.",
+        praise="equals every episode run alone, also after a reset in the middle.",
     )
 
 
 def _stepping(seed: int, size: tuple[int, int], begins: list[Any], layers: int) -> Instance:
-    """A policy, data and resets at `begins`, the (t, env) where an episode begins."""
+    """A policy, data, and resets at each (t, env) of `begins`."""
     features, hidden = 4, 8
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
@@ -79,10 +78,10 @@ def _stepping(seed: int, size: tuple[int, int], begins: list[Any], layers: int) 
             first = (zeros if reset[begin, env] else start)[:, env : env + 1]
             output, _ = RNNPolicy.unroll(policy, obs[begin:end, env : env + 1], first)
             expected[begin:end, env] = output.value[:, 0]
-    setattr(policy.core, "unroll", policy.unroll)  # noqa: B010  (the same loop, one room below)
+    setattr(policy.core, "unroll", policy.unroll)  # noqa: B010  (the core has the same loop)
 
     def run(reset: Tensor, begin: Tensor = start, cleared: Any = zeros, keep: Any = None) -> Tensor:
-        """A loop with mistakes: where it begins, what a reset puts, the state of every step."""
+        """A loop with mistakes: its first state, the state at a reset, the state at every step."""
         state, values = begin, []
         for obs_nd, reset_n in zip(obs, reset, strict=True):
             state = state if keep is None else keep
@@ -102,36 +101,36 @@ def _stepping(seed: int, size: tuple[int, int], begins: list[Any], layers: int) 
     never, late, early, not_first = (torch.zeros_like(reset) for _ in range(4))
     late[1:], early[:-1], not_first[1:] = reset[:-1], reset[1:], reset[1:]
     mistakes = {
-        "nobody clears the state: reset_tn is not used": run(never),
+        "the state is never cleared: reset_tn is not used": run(never),
         "off by one: clear the state before step t, not after it": run(late),
         "off by one: reset_tn[t] is for step t; this clears one step too early": run(early),
         "the reset at t = 0 is missing": run(not_first),
         "one env's reset clears the states of all envs": run(reset.any(1, True).expand_as(reset)),
-        "the flags are used the wrong way round: clear where reset_tn is true": run(~reset),
+        "the flags are inverted: clear the state where reset_tn is true": run(~reset),
         "the state is not carried from step to step": run(~never),
-        "the start state is used at every step: hand on the state that step returns": (
+        "the start state is used at every step: pass on the state that step returns": (
             run(reset, keep=start)
         ),
-        "at a reset the state becomes zero, not the start state": run(reset, cleared=start),
-        "the given state is the one before step 0; do not begin at zero": run(reset, zeros),
+        "at a reset the state must become zero, not the start state": run(reset, cleared=start),
+        "start from the given state, not from zero": run(reset, zeros),
         "stack the values over the first axis: this is (N, T)": expected.T,
-        "this is the last step alone; collect the value of every step": expected[-1],
+        "this is the last step only; collect the value of every step": expected[-1],
     }
     if layers > 1:
-        mistakes["the first layer alone is cleared: clear every layer's state"] = one_layer(0)
-        mistakes["the last layer alone is cleared: clear every layer's state"] = one_layer(-1)
+        mistakes["only the first layer is cleared: clear every layer's state"] = one_layer(0)
+        mistakes["only the last layer is cleared: clear every layer's state"] = one_layer(-1)
     return Instance((policy, obs, start, reset), expected, mistakes)
 
 
 def check_fold(answer: Callable[[nn.Module, Tensor], Any]) -> Verdict:
-    """Checks a function that puts an encoder of flat batches in front of a recurrent layer.
+    """Check a function that puts an encoder of flat batches in front of a recurrent layer.
 
     Args:
-        answer: takes an encoder (B, C, H, W) -> (B, features) and images (T, N, C, H, W), returns
+        answer: takes an encoder (B, C, H, W) -> (B, features) and images (T, N, C, H, W); returns
             features (T, N, features).
 
     Returns:
-        The verdict; expected values come from encoding one image at a time.
+        The verdict; the expected values come from encoding one image at a time.
     """
     return judge(
         answer,
@@ -157,32 +156,30 @@ def _images(seed: int, shape: tuple[int, ...], features: int) -> Instance:
     flat = expected.flatten(0, 1)
     by_env = encoder(images.transpose(0, 1).flatten(0, 1))
     mistakes = {
-        "the features are still a flat batch: bring them back to (T, N, features)": flat,
+        "the features are still a flat batch: unfold them to (T, N, features)": flat,
         "time is unfolded, the envs are not: (T, N, features) has three axes": flat.reshape(t, -1),
-        "unfolded as (N, T): use the sizes in the order in which they were folded": (
-            flat.reshape(n, t, -1)
-        ),
+        "unfolded as (N, T): use the sizes in the order of folding": (flat.reshape(n, t, -1)),
         "unfolded as (N, T) and transposed: time and envs are mixed": (
             flat.reshape(n, t, -1).transpose(0, 1)
         ),
         "transposed before folding, reshaped after it: time and envs are mixed": (
             by_env.reshape(t, n, -1)
         ),
-        "this is (N, T, features): the axes have still to be transposed": by_env.reshape(n, t, -1),
-        "the features of the first time step alone": expected[0],
-        "averaged over the envs: each image has features of its own": expected.mean(1),
+        "this is (N, T, features): transpose the first two axes": by_env.reshape(n, t, -1),
+        "these are the features of the first time step only": expected[0],
+        "averaged over the envs: each image has its own features": expected.mean(1),
     }
     return Instance((encoder, images), expected, mistakes)
 
 
 def check_joint_log_prob(answer: Callable[[Tensor, Tensor, Tensor], Any]) -> Verdict:
-    """Checks the log-probability of actions under a Normal with independent dimensions.
+    """Check the log-probability of actions under a Normal with independent dimensions.
 
     Args:
-        answer: takes mean, standard deviation and action, each (T, N, A), returns (T, N).
+        answer: takes mean, standard deviation and action, each (T, N, A); returns (T, N).
 
     Returns:
-        The verdict; expected values come from a multivariate normal with a diagonal covariance.
+        The verdict; the expected values come from a multivariate normal with a diagonal covariance.
     """
     return judge(
         answer,
@@ -202,35 +199,35 @@ def _gaussian(seed: int, shape: tuple[int, int, int]) -> Instance:
     whole = MultivariateNormal(mean, torch.diag_embed(std**2)).log_prob(action)
     constant, square, log_std = math.log(2 * math.pi) / 2, noise**2 / 2, std.log()
     mistakes = {
-        "one number per dimension: sum over the action's dimensions": each,
+        "this is one number for each dimension: sum over the action's dimensions": each,
         "sum, not mean: independent probabilities multiply, their logarithms add": each.mean(-1),
         "summed over the envs; the action's dimensions are the last axis": each.sum(1),
         "summed over time; the action's dimensions are the last axis": each.sum(0),
-        "summed over every axis: each action has a log-probability of its own": each.sum(),
+        "summed over every axis: each action has its own log-probability": each.sum(),
         "an action may have more dimensions than two: sum over all of them": (
             each[..., :2].sum(-1)
         ),
-        "keepdim leaves an axis of one: the result is (T, N)": each.sum(-1, keepdim=True),
-        "the logarithm of a sum of densities; independent densities multiply": (
+        "keepdim leaves an axis of size one: return (T, N)": each.sum(-1, keepdim=True),
+        "this is the logarithm of a sum of densities; independent densities multiply": (
             each.exp().sum(-1).log()
         ),
-        "the density itself: its logarithm is asked for": whole.exp(),
+        "this is the density itself: return its logarithm": whole.exp(),
         "this is the negative log-likelihood": -whole,
-        "a normal density has std in front, not its square (the variance)": (
+        "std was squared: the normal distribution takes std, not the variance": (
             Normal(mean, std**2).log_prob(action).sum(-1)
         ),
-        "std is given, not the variance: do not take its root": (
+        "the root of std was taken: it is already the standard deviation": (
             Normal(mean, std.sqrt()).log_prob(action).sum(-1)
         ),
-        "the constant belongs to every dimension, not once to the sum": (
+        "the constant was subtracted once: subtract it for every dimension": (
             (-square - log_std).sum(-1) - constant
         ),
         "half the logarithm of 2 pi is missing": (-square - log_std).sum(-1),
-        "log 2 pi is to be halved": (each - constant).sum(-1),
+        "log 2 pi must be halved": (each - constant).sum(-1),
         "the logarithm of std is missing": (-square - constant).sum(-1),
-        "the logarithm of std is subtracted, not added": (-square + log_std - constant).sum(-1),
-        "the square is to be halved": (-2 * square - log_std - constant).sum(-1),
-        "the distance to the mean is to be divided by std": (
+        "the logarithm of std was added: subtract it": (-square + log_std - constant).sum(-1),
+        "the square must be halved": (-2 * square - log_std - constant).sum(-1),
+        "the distance to the mean must be divided by std": (
             (-((action - mean) ** 2) / 2 - log_std - constant).sum(-1)
         ),
         "divide by std before squaring": (

@@ -1,6 +1,6 @@
-"""Checks of the exercises on rollouts: what episodes returned, and whether a memory is used.
+"""Checks of the exercises on rollouts: the returns of episodes, and whether a memory is used.
 
-Each check draws its policies and data from its own seeds, so that its verdict never changes.
+Each check has its own seeds, so its verdict is always the same.
 """
 
 from collections.abc import Callable
@@ -17,14 +17,14 @@ from rnn_tutorial.recurrent import State, map_state
 
 
 def check_episode_returns(answer: Callable[[Any, Any], Any]) -> Verdict:
-    """Checks a function that sums the rewards of each episode in a stream.
+    """Check a function that sums the rewards of each episode in a stream.
 
     Args:
         answer: takes `reward_t` (T,) and `reset_t` (T,) bool, true at t = 0; returns the
-            undiscounted returns (episodes,), that of the unfinished last episode included.
+            undiscounted returns (episodes,), including that of the unfinished last episode.
 
     Returns:
-        The verdict; expected values come from going through the stream from its end.
+        The verdict; the expected values come from a loop that runs backward in time.
     """
     return judge(
         answer,
@@ -49,36 +49,36 @@ def _stream(seed: int, steps: int, begins: tuple[int, ...]) -> Instance:
     early = [part.sum() for part in np.split(reward, np.array(begins[1:]) - 1)]
     running = np.cumsum(expected)
     mistakes = {
-        "the reward of the first step of an episode went to the one before: the split must come "
-        "before step t where reset_t[t] is true": late,
+        "the reward of an episode's first step went to the previous one: split before step t "
+        "where reset_t[t] is true": late,
         "the reward of the last step of an episode went to the next one": early,
-        "the last episode is missing; it is unfinished, and asked for": expected[:-1],
+        "the last episode is missing; include it although it is unfinished": expected[:-1],
         "the first episode is missing; it begins at t = 0": expected[1:],
         "observation 0 begins an episode: there is none before it": [0.0, *expected],
-        "the rewards run on over the boundaries: each episode's sum begins at zero": running,
-        "the mean reward of each episode; its sum is asked for": expected / lengths,
-        "the sum of the whole stream; one for each episode is asked for": reward.sum(),
-        "the sum so far at each step; one number for each episode is asked for": np.concatenate(
+        "the sum runs on across the boundaries: start each episode at zero": running,
+        "this is the mean reward of each episode; return the sum": expected / lengths,
+        "this is the sum of the whole stream; return one for each episode": reward.sum(),
+        "this is the sum so far at each step; return one number for each episode": np.concatenate(
             [np.cumsum(part) for part in np.split(reward, begins[1:])]
         ),
-        "the lengths of the episodes, not their returns": lengths,
-        "the reward at which each episode begins, not the sum of all its rewards": reward[reset],
+        "these are the lengths of the episodes, not their returns": lengths,
+        "this is the first reward of each episode, not the sum of all its rewards": reward[reset],
     }
     return Instance((reward, reset), expected, mistakes)
 
 
 def check_memory_effect(answer: Callable[[RNNPolicy, Tensor, Tensor], Any]) -> Verdict:
-    """Checks a function that finds out from a recording whether a policy uses its memory.
+    """Check a function that measures from a recording how much a policy uses its memory.
 
     Args:
-        answer: takes a policy, the observations `obs_tnd` (T, N, D) that it saw and the means of
-            its actions `mean_tna` (T, N, A); returns (T, N): by how much the mean would have
-            changed, had the memory been zero before that step alone; the largest change among
-            the action's dimensions, as an absolute value.
+        answer: takes a policy, its observations `obs_tnd` (T, N, D) and the means of its actions
+            `mean_tna` (T, N, A); returns (T, N): the change of the mean if the memory were zero
+            before this step only, as the largest absolute value over the action's dimensions.
 
     Returns:
-        The verdict, over a GRU with an episode's end in it, an amnesiac whose every state looks
-        alive, and an LSTM; expected values come from unrolls in which every step is a reset.
+        The verdict over a GRU with a reset in its recording, a policy that returns a state but
+        never uses it, and an LSTM; the expected values come from unrolls with a reset at every
+        step.
     """
     return judge(
         answer,
@@ -93,7 +93,7 @@ def check_memory_effect(answer: Callable[[RNNPolicy, Tensor, Tensor], Any]) -> V
 
 
 class _Amnesiac(RNNPolicy):
-    """Starts each step from zeros, whatever state it is given, and returns a state."""
+    """A policy that starts each step from zeros, whatever state it is given."""
 
     def step(self, obs: Tensor, state: State, reset: Tensor | None = None) -> Any:
         return super().step(obs, self.initial_state(len(obs)), reset)
@@ -102,7 +102,7 @@ class _Amnesiac(RNNPolicy):
 def _recording(
     seed: int, size: tuple[int, int], cell: str, action_size: int = 2, forgets: bool = False
 ) -> Instance:
-    """A policy, what it saw (T, N, D) and the means of its actions (T, N, A)."""
+    """A policy, its observations (T, N, D) and the means of its actions (T, N, A)."""
     features, (steps, envs) = 4, size
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
@@ -133,40 +133,40 @@ def _recording(
     from_ones = torch.cat([unrolled(step[None], None, ones) for step in obs])
     kept_zero = unrolled(obs, None)
     mistakes = {
-        "signed: the size of the change is asked for": change.amax(-1),
-        "signed: the absolute value of the change is asked for": (-change).amax(-1),
-        "summed with its sign; the largest size is asked for": change.sum(-1),
-        "averaged over the action's dimensions; the largest is asked for": size_of.mean(-1),
-        "summed over the action's dimensions; the largest is asked for": size_of.sum(-1),
-        "a length (Euclidean); the largest of the dimensions is asked for": change.norm(dim=-1),
-        "the first dimension of the action alone": size_of[..., 0],
-        "the last dimension of the action alone": size_of[..., -1],
-        "one number for each dimension: take the largest of the last axis": size_of,
-        "the largest over the envs; the action's dimensions are the last axis": size_of.amax(1),
-        "one number for all; it is asked for at each time, in each env": size_of.max(),
-        "the memory is zero before step 0 alone and is carried on from there; every step needs "
+        "the changes are signed: return the size": change.amax(-1),
+        "the changes are signed: take the absolute value": (-change).amax(-1),
+        "the signed changes were summed; return the largest size": change.sum(-1),
+        "averaged over the action's dimensions; return the largest": size_of.mean(-1),
+        "summed over the action's dimensions; return the largest": size_of.sum(-1),
+        "this is the Euclidean length; return the largest of the dimensions": change.norm(dim=-1),
+        "this is the first dimension of the action only": size_of[..., 0],
+        "this is the last dimension of the action only": size_of[..., -1],
+        "this is one number for each dimension: take the largest over the last axis": size_of,
+        "the largest over the envs was taken; the action's axis is the last": size_of.amax(1),
+        "this is one number for all; return one for each time and env": size_of.max(),
+        "the memory is zero before step 0 only and is carried on from there; every step needs "
         "a zero state": (mean - kept_zero).abs().amax(-1),
-        "the mean is recomputed here without the resets; take the recorded one": (
+        "the mean was recomputed without the resets; use the recorded one": (
             (kept_zero - blank).abs().amax(-1)
         ),
-        "the size of the mean itself: compare it with that from a zero state": (
+        "this is the size of the mean: compare it with the mean from a zero state": (
             mean.abs().amax(-1)
         ),
-        "the mean from a zero state itself: compare it with the recorded one": (
+        "this is the mean from a zero state: compare it with the recorded one": (
             blank.abs().amax(-1)
         ),
-        "the change from one step to the next, memory and observation at once": (
+        "this is the change from one step to the next, memory and observation together": (
             (mean - before).abs().amax(-1)
         ),
-        "the observation is zero here, and the memory is not": (
+        "the observation was set to zero, and the memory was not": (
             (mean - unrolled(0 * obs, reset)).abs().amax(-1)
         ),
-        "observation and memory are both zero here; the observation must stay": (
+        "observation and memory were both set to zero; keep the observation": (
             (mean - unrolled(0 * obs, always)).abs().amax(-1)
         ),
-        "the state is full of ones; the memory is to be zero": ((mean - from_ones).abs().amax(-1)),
-        "relative to the mean; the change itself is asked for": (size_of / mean.abs()).amax(-1),
-        "squared; the size itself is asked for": (change**2).amax(-1),
-        "whether it changes; by how much is asked for": size_of.amax(-1) > 0,
+        "the state was set to ones; set it to zero": ((mean - from_ones).abs().amax(-1)),
+        "this is relative to the mean; return the change itself": (size_of / mean.abs()).amax(-1),
+        "this is the square; return the size itself": (change**2).amax(-1),
+        "this says whether it changes; return by how much": size_of.amax(-1) > 0,
     }
     return Instance((policy, obs, mean), size_of.amax(-1), mistakes)

@@ -1,7 +1,7 @@
-"""How an exercise is judged: not attempted, right, or wrong with the first place that differs.
+"""Judging an exercise: not attempted, right, or wrong with the first difference.
 
-A check calls the reader's function on several random instances, compares each result with one that
-was computed in a different way, and knows the results of typical mistakes, so that it can name the
+A check calls the reader's function on several random instances and compares each result with one
+computed in a different way. It also knows the results of typical mistakes, so that it can name the
 likely one.
 """
 
@@ -19,22 +19,22 @@ import numpy as np
 Axes = Sequence[str | Sequence[str]]
 
 STUBS = ("return None", "return ...", "raise NotImplementedError", "raise NotImplementedError()")
-# Code below these folders is not the reader's: this package, installed ones, the standard library.
+# Code in these folders is not the reader's: this package, installed ones, the standard library.
 LIBRARIES = [Path(__file__).resolve().parents[1]]
 LIBRARIES += [Path(sysconfig.get_path(name)) for name in ("stdlib", "purelib", "platlib")]
 
 
 class WrongForm(ValueError):
-    """An answer's result that a check cannot read; the message says expected and got."""
+    """The result has a form that the check cannot read; the message says expected and got."""
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """The outcome of a check; shows itself as one coloured line in a notebook.
+    """The outcome of a check, displayed as a coloured box in a notebook.
 
     Attributes:
         status: "not attempted", "right" or "wrong".
-        message: what was found.
+        message: the praise, or the first difference and the likely mistake.
     """
 
     status: str
@@ -61,12 +61,12 @@ NOT_ATTEMPTED = Verdict(
 
 @dataclass(frozen=True)
 class Instance:
-    """One question that an exercise asks.
+    """One call of the reader's function, with its right result.
 
     Attributes:
-        arguments: what the reader's function is called with.
+        arguments: of the call.
         expected: the right result, array-like of any shape, computed in a different way.
-        mistakes: the name of a typical mistake -> the result that it gives for these arguments.
+        mistakes: the name of a typical mistake -> its result for these arguments.
     """
 
     arguments: tuple[Any, ...]
@@ -83,21 +83,21 @@ def judge(
     praise: str = "agrees with an independent computation.",
     tolerance: float = 1e-5,
 ) -> Verdict:
-    """Puts every instance to an answer; the first that it gets wrong decides.
+    """Try an answer on every instance; the first wrong one decides.
 
     Args:
         answer: the reader's function.
-        instances: the questions. Their tensors and arrays are copied before each call.
-        axes: a name for each axis of `expected`, e.g. `("time", "env")`, used in the message; or,
-            for an axis of separate cases, a name for each of its entries.
-        call: how the answer is called, as `call(answer, *arguments)`; None is
-            `answer(*arguments)`. It raises `WrongForm` for a result that it cannot read.
-        praise: what to say of a right answer.
+        instances: their tensors and arrays are copied before each call.
+        axes: a name for each axis of `expected`, e.g. `("time", "env")`, used in the message; for
+            an axis of separate cases, a name for each of its entries.
+        call: calls the answer, as `call(answer, *arguments)`; None means `answer(*arguments)`. It
+            raises `WrongForm` for a result that it cannot read.
+        praise: the message for a right answer.
         tolerance: the largest difference that counts as equal, absolute and relative.
 
     Returns:
-        The verdict. A stub that nobody touched is not attempted. An exception is a wrong answer,
-        shown with the reader's own line, and so is a result of None.
+        The verdict. An untouched stub is not attempted. An exception is a wrong answer, shown with
+        the reader's own line; None is a wrong answer, too.
     """
     if untouched(answer):
         return NOT_ATTEMPTED
@@ -116,12 +116,12 @@ def judge(
 
 
 def untouched(answer: Any) -> bool:
-    """Whether a function's body is still that of a stub, whatever its docstring says."""
+    """Whether a function's body, apart from its docstring, is still that of a stub."""
     return _instructions(answer) in [_instructions(_stub(body)) for body in STUBS]
 
 
 def describe_error(error: Exception) -> str:
-    """What an exception in an answer was, with the last line that the reader wrote."""
+    """An exception in an answer, in words, with the last line of the reader's code."""
     what = f"{type(error).__name__}: {error}"
     own = [
         place
@@ -134,13 +134,13 @@ def describe_error(error: Exception) -> str:
 
 
 def as_array(value: Any) -> np.ndarray:
-    """A tensor, number or nested list as a float64 array; gradients are left behind.
+    """Convert a tensor, number or nested list to a float64 array, without gradients.
 
     Raises:
-        WrongForm: for anything else, None among it.
+        WrongForm: for None.
     """
     if value is None or value is Ellipsis:
-        raise WrongForm("your function returned None: is there a `return` on every way through it?")
+        raise WrongForm("your function returned None: does every path reach a `return`?")
     if hasattr(value, "detach"):
         value = value.detach().cpu().numpy()
     elif isinstance(value, (list, tuple)) or (
@@ -158,7 +158,7 @@ def _stub(body: str) -> Callable[[], Any]:
 
 
 def _instructions(function: Any) -> list[tuple[str, Any]] | None:
-    """Names and arguments of a Python function's instructions; None of another callable."""
+    """Names and arguments of a Python function's instructions; None for any other callable."""
     code = getattr(function, "__code__", None)
     return None if code is None else [(i.opname, i.argval) for i in dis.get_instructions(code)]
 
@@ -174,7 +174,7 @@ def _copy(argument: Any) -> Any:
 
 
 def _compare(got: Any, instance: Instance, axes: Axes, tolerance: float) -> str:
-    """What is wrong with a result; empty if nothing is."""
+    """What is wrong with a result; empty if it is right."""
     expected = as_array(instance.expected)
     try:
         found = as_array(got)
@@ -200,7 +200,7 @@ def _close(a: np.ndarray, b: np.ndarray, tolerance: float) -> np.ndarray:
 
 
 def _difference(got: np.ndarray, expected: np.ndarray, axes: Axes, tolerance: float) -> str:
-    """The first place that differs, and the one that differs most where it is another."""
+    """The first difference, and the largest where it is elsewhere."""
     if got.shape != expected.shape:
         names = ", ".join(a if isinstance(a, str) else "case" for a in axes) or "a single number"
         return f"expected shape {expected.shape} ({names}), got {got.shape}"
@@ -221,7 +221,7 @@ def _difference(got: np.ndarray, expected: np.ndarray, axes: Axes, tolerance: fl
 
 
 def _tell_apart(a: float, b: float) -> tuple[str, str]:
-    """Two numbers with as many digits as it takes to see that they differ, at least four."""
+    """Format two different numbers with as many digits as show the difference, at least four."""
     for digits in range(4, 17):
         if f"{a:.{digits}g}" != f"{b:.{digits}g}":
             break

@@ -236,25 +236,25 @@ RIGHT = {
 
 WRONG = {
     check_step_loop: [
-        (lambda p, x, s, r: fill(p, x, s, r & False), "nobody clears"),
+        (lambda p, x, s, r: fill(p, x, s, r & False), "the state is never cleared"),
         (after_the_step, "before step t, not after it"),
         (one_early, "one step too early"),
         (from_one_on, "the reset at t = 0 is missing"),
         (lambda p, x, s, r: fill(p, x, s, r.any(1)[:, None].expand_as(r)), "states of all envs"),
-        (lambda p, x, s, r: fill(p, x, s, ~r), "wrong way round"),
+        (lambda p, x, s, r: fill(p, x, s, ~r), "the flags are inverted"),
         (lambda p, x, s, r: fill(p, x, s, r | True), "not carried"),
         (always_the_start, "start state is used at every step"),
-        (back_to_the_start, "becomes zero, not the start state"),
-        (lambda p, x, s, r: fill(p, x, 0 * s, r), "do not begin at zero"),
+        (back_to_the_start, "at a reset the state must become zero, not"),
+        (lambda p, x, s, r: fill(p, x, 0 * s, r), "start from the given state, not from zero"),
         (first_layer, "clear every layer's state"),
         (lambda p, x, s, r: fill(p, x, s, r).T, "this is (N, T)"),
         (lambda p, x, s, r: fill(p, x, s, r)[-1], "collect the value of every step"),
         (with_its_argument, "clear the state yourself"),
-        (lambda p, x, s, r: p.unroll(x, s, r)[0].value, "write the loop that unroll stands for"),
-        (lambda p, x, s, r: p(x, s, r)[0].value, "write the loop that unroll stands for"),
+        (lambda p, x, s, r: p.unroll(x, s, r)[0].value, "write the loop yourself instead of"),
+        (lambda p, x, s, r: p(x, s, r)[0].value, "write the loop yourself instead of unroll"),
         (
             lambda p, x, s, r: p.critic(p.core.unroll(p.encoder(x.flatten(0, 1)), s, r)[0]),
-            "write the loop that unroll stands for",
+            "write the loop yourself instead of unroll",
         ),
         (lambda p, x, s, r: (fill(p, x, s, r), s), "got a tuple"),
     ],
@@ -263,7 +263,7 @@ WRONG = {
         (lambda e, x: e(x.flatten(0, 1)).reshape(x.shape[0], -1), "the envs are not"),
         (
             lambda e, x: e(x.flatten(0, 1)).reshape(x.shape[1], x.shape[0], -1),
-            "the order in which",
+            "in the order of folding",
         ),
         (
             lambda e, x: e(x.flatten(0, 1)).reshape(x.shape[1], x.shape[0], -1).transpose(0, 1),
@@ -271,7 +271,7 @@ WRONG = {
         ),
         (lambda e, x: swapped(e, x).reshape(*x.shape[:2], -1), "transposed before folding"),
         (lambda e, x: swapped(e, x).unflatten(0, (x.shape[1], -1)), "this is (N, T, features)"),
-        (lambda e, x: e(x[0]), "first time step alone"),
+        (lambda e, x: e(x[0]), "these are the features of the first time"),
         (lambda e, x: flatten_unflatten(e, x).mean(1), "averaged over the envs"),
         (lambda e, x: e(x), "RuntimeError: Expected 3D (unbatched) or 4D (batched)"),
         (lambda e, x: e(x.flatten(0, 1)).reshape(4, 3, 5), "got (4, 3, 5)"),
@@ -288,23 +288,20 @@ WRONG = {
         (lambda m, s, a: by_the_formula(m, s, a).exp(), "the density itself"),
         (lambda m, s, a: -by_the_formula(m, s, a), "negative log-likelihood"),
         (lambda m, s, a: by_the_formula(m, s**2, a), "the variance"),
-        (lambda m, s, a: by_the_formula(m, s.sqrt(), a), "do not take its root"),
+        (lambda m, s, a: by_the_formula(m, s.sqrt(), a), "the root of std was taken"),
         (
             lambda m, s, a: (-(((a - m) / s) ** 2) / 2 - s.log()).sum(-1) - np.log(2 * np.pi) / 2,
-            "not once to the sum",
+            "the constant was subtracted once",
         ),
         (lambda m, s, a: (-(((a - m) / s) ** 2) / 2 - s.log()).sum(-1), "2 pi is missing"),
         (
             lambda m, s, a: (-(((a - m) / s) ** 2) / 2 - np.log(2 * np.pi) / 2).sum(-1),
             "logarithm of std is missing",
         ),
-        (
-            lambda m, s, a: by_the_formula(m, s, a) + 2 * s.log().sum(-1),
-            "subtracted, not added",
-        ),
+        (lambda m, s, a: by_the_formula(m, s, a) + 2 * s.log().sum(-1), "the logarithm of std was"),
         (
             lambda m, s, a: (-(((a - m) / s) ** 2) - s.log() - np.log(2 * np.pi) / 2).sum(-1),
-            "square is to be halved",
+            "the square must be halved",
         ),
         (
             lambda m, s, a: (-((a - m) ** 2) / s / 2 - s.log() - np.log(2 * np.pi) / 2).sum(-1),
