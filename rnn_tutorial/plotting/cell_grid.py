@@ -22,8 +22,8 @@ __all__ = ["HIGHLIGHTS", "RNNCall", "Shapes", "draw_cell_grid"]
 HIGHLIGHTS = frozenset({"output", "h_n", "corner", "c_n"})
 
 # All lengths below are inches at the figure's own size.
-WIDTH, CHIP, GAP = 9.0, 0.23, 0.34
-TOP, BOTTOM, RIGHT, ASIDE = 1.32, 0.98, 1.15, 0.85
+WIDTH, CHIP, GAP = 7.2, 0.23, 0.34
+LEFT, RIGHT, ASIDE, LINE = 1.7, 1.1, 0.8, 0.23
 
 FILLED = 0.22  # light enough for the ink of the text in it, on light and dark pages
 
@@ -33,23 +33,25 @@ class _Grid:
 
     def __init__(self, call: RNNCall, corner: bool) -> None:
         self.call = call
-        left = 2.3 if call.bidirectional else 1.75
         self.between = 0.14 if call.cell == "lstm" else 0.0  # h and c, apart enough to be outlined
         n = call.length
         self.times: list[int | None] = [*range(n)] if n <= 6 else [0, 1, 2, None, n - 2, n - 1]
-        self.pitch = min(1.25, (WIDTH - left - RIGHT) / max(1, len(self.times) - 1))
+        self.pitch = min(1.25, (WIDTH - LEFT - RIGHT) / max(1, len(self.times) - 1))
         span = self.pitch * (len(self.times) - 1)
-        self.x0 = left + (WIDTH - left - RIGHT - span) / 2
+        self.x0 = LEFT + (WIDTH - LEFT - RIGHT - span) / 2
         self.values = ["h", "c"] if call.cell == "lstm" else ["h"]
         self.box = CHIP * len(self.values) + self.between + 0.12
         self.layer = call.directions * self.box + (call.directions - 1) * 0.14
-        self.height = BOTTOM + TOP + 0.24 * corner + call.num_layers * (self.layer + GAP)
+        lines = LINE * (1 + len(self.values))  # of the captions above, and of those below
+        self.base = lines + 0.38
+        top = lines + 0.86 + LINE * corner
+        self.height = self.base + call.num_layers * (self.layer + GAP) + top
 
     def x(self, column: int) -> float:
         return self.x0 + self.pitch * column
 
     def bottom(self, layer: int, direction: int = 0) -> float:
-        return BOTTOM + GAP + layer * (self.layer + GAP) + direction * (self.box + 0.14)
+        return self.base + GAP + layer * (self.layer + GAP) + direction * (self.box + 0.14)
 
     def y(self, layer: int, direction: int, value: str) -> float:
         """The middle of a chip; h lies above c."""
@@ -99,7 +101,7 @@ def _row(ax: Axes, grid: _Grid, layer: int, direction: int, highlight: Collectio
     call, last = grid.call, len(grid.times) - 1
     k = layer * call.directions + direction
     bottom = grid.bottom(layer, direction)
-    way = ", backward" if direction else ", forward" if call.bidirectional else ""
+    way = ",\nbackward" if direction else ",\nforward" if call.bidirectional else ""
     ax.text(0.0, bottom + grid.box / 2, f"layer {layer}{way}", fontsize=8.5, va="center")
     left, right = grid.x(0) - ASIDE, grid.x(last) + ASIDE
     for value in grid.values:
@@ -155,8 +157,8 @@ def _columns(ax: Axes, grid: _Grid, layer: int) -> None:
             outline(ax, *corners, BOUNDARY, linewidth=0.7)
             low, high = low - 0.05, high + 0.05
         if layer == 0:
-            chip(ax, (x, BOTTOM - 0.02), f"x[{every}{t}]", OBSERVATION, size=(0.7, CHIP))
-            arrow(ax, (x, BOTTOM + CHIP / 2 - 0.02), (x, low), OBSERVATION)
+            chip(ax, (x, grid.base - 0.02), f"x[{every}{t}]", OBSERVATION, size=(0.7, CHIP))
+            arrow(ax, (x, grid.base + CHIP / 2 - 0.02), (x, low), OBSERVATION)
         top = layer == call.num_layers - 1
         room = 0.26 if call.bidirectional else GAP
         arrow(ax, (x, high), (x, high + (0.24 if top else room)), HIDDEN)
@@ -202,21 +204,21 @@ def _captions(ax: Axes, grid: _Grid, highlight: Collection[str]) -> None:
     ax.text(0, title, str(call), va="center", fontsize=10, family="monospace")
     if "corner" in highlight:
         corner = "   and   ".join(call.corners())
-        ax.text(0, top - 0.5, corner, va="center", fontsize=8.5, family="monospace")
+        under = top - LINE * (1 + len(grid.values))
+        ax.text(0, under, corner, va="center", fontsize=8.5, family="monospace")
     shapes = call.run()._asdict()
-    places = {"output": (0, top), "h_n": (3.1, top), "c_n": (6.2, top)}
-    places |= {"input": (0, 0.5), "h_0": (3.1, 0.5), "c_0": (6.2, 0.5)}
+    names = [name for name in ("output", "h_n", "c_n", "input", "h_0", "c_0") if shapes[name]]
     colours = {"i": OBSERVATION, "h": HIDDEN, "o": HIDDEN, "c": CELL}
-    for name, (x, y) in places.items():
-        if shapes[name] is None:
-            continue
+    for place, name in enumerate(names):
+        above, line = place < len(names) // 2, place % (len(names) // 2)
+        y = (top if above else LINE * len(grid.values) + 0.12) - LINE * line
         colour = colours[name[0]]
-        if y > 1:
+        if above:
             dashes, heavy = "-" if name == "output" else "--", 3.2 if name in highlight else 1.6
-            ax.plot([x, x + 0.3], [y, y], linestyle=dashes, color=colour, linewidth=heavy)
+            ax.plot([0, 0.3], [y, y], linestyle=dashes, color=colour, linewidth=heavy)
         else:
             strength = 0.2 if name == "input" else 0.0
-            chip(ax, (x + 0.16, y), "", colour, strength=strength, size=(0.3, CHIP))
+            chip(ax, (0.16, y), "", colour, strength=strength, size=(0.3, CHIP - 0.05))
         weight = "bold" if name in highlight else "normal"
-        ax.text(x + 0.38, y, f"{name} {axes[name]}", va="center", fontsize=9, weight=weight)
-        ax.text(x + 0.38, y - 0.21, f"= {shapes[name]}", va="center", fontsize=9, weight=weight)
+        ax.text(0.38, y, f"{name} {axes[name]}", va="center", fontsize=9, weight=weight)
+        ax.text(3.1, y, f"= {shapes[name]}", va="center", fontsize=9, weight=weight)
