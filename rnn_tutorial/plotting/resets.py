@@ -43,7 +43,7 @@ def draw_scissors() -> Figure:
 
     Each core holds a mark for every observation that its state has read since the last cut.
     """
-    fig, axes = figure(len(CUTS), 1, size=(9.0, 5.4))
+    fig, axes = figure(len(CUTS), 1, size=(7.4, 5.2))
     for ax, (title, shift) in zip(axes, CUTS.items(), strict=True):
         ax.set_title(title, loc="left", fontsize=11)
         _draw_cut(ax, FIRST + shift)
@@ -66,7 +66,7 @@ def _draw_cut(ax: Axes, cut: int) -> None:
         for place, what in enumerate(seen):
             _mark(ax, x + 0.22 * (place - (len(seen) - 1) / 2), 0.9, what)
         _mark(ax, x, 0.2, i)
-        ax.text(x + 0.14, 0.2, time, va="center", fontsize=10)
+        ax.text(x + 0.17, 0.2, time, va="center", fontsize=10)
         _arrow(ax, (x, 0.3), (x, 0.72), OBSERVATION)
         if i == cut:
             ax.text(x - 0.79, 0.9, SCISSORS, rotation=90, ha="center", va="center", fontsize=24)
