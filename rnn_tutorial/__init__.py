@@ -1,6 +1,6 @@
-"""Recurrent policies in reinforcement learning: the package under the notebook series.
+"""Recurrent policies in reinforcement learning: the package of the notebook series.
 
-Importing it registers the environments with gymnasium and loads no plotting and no widgets.
+Importing it registers the environments with gymnasium; it loads neither plotting nor widgets.
 """
 
 from rnn_tutorial.envs.registration import register_envs

@@ -141,8 +141,7 @@ class RolloutBuffer:
         Args:
             last_value: V of the observation after the last step.
             true_next_value: where step t truncated an episode, V of its last observation.
-            gamma: discount.
-            gae_lambda: GAE's lambda.
+            gamma, gae_lambda: as in `gae`.
 
         Raises:
             ValueError: if the buffer is not full.
@@ -203,14 +202,11 @@ def gae(
     the end of an episode, of either kind.
 
     Args:
-        reward: of each step.
+        reward, terminated, truncated: of each step.
         value: V of the observation at each step.
         next_value: V of the observation after each step, where the episode goes on.
         true_next_value: V of the episode's last observation, where the step was truncated.
-        terminated: where a step ended its episode for good.
-        truncated: where a step's episode was cut off.
-        gamma: discount.
-        gae_lambda: weight of the longer estimates.
+        gamma, gae_lambda: the discount, and the weight of the longer estimates.
     """
     follows = torch.where(truncated, true_next_value, next_value).masked_fill(terminated, 0.0)
     delta = reward + gamma * follows - value

@@ -15,7 +15,9 @@ from rnn_tutorial.settings import Settings
 
 @dataclass
 class Carry:
-    """The inputs of the next step, handed from one rollout to the next: episodes go on across them.
+    """The inputs of the next step, carried from one rollout to the next.
+
+    Episodes go on across rollouts.
 
     Attributes:
         observation: (N, *obs).
@@ -51,8 +53,7 @@ def collect(
     """Run the policy for T steps of every env.
 
     Args:
-        policy: the policy that acts.
-        env: a vector env with autoreset mode SAME_STEP or NEXT_STEP.
+        policy, env: the actor, and a vector env with autoreset mode SAME_STEP or NEXT_STEP.
         carry: from `begin` or from the previous rollout.
         settings: T, L, gamma, lambda, reward scale.
         generator: of the actions.

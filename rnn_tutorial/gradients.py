@@ -1,4 +1,4 @@
-"""How strongly an action depends on each earlier observation, measured by the gradient.
+"""The dependence of an action on each earlier observation, measured by the gradient.
 
 Connectivity in the sense of Madsen 2019, "Visualizing memorization in RNNs",
 https://distill.pub/2019/memorization-in-rnns, but in absolute size, not rescaled.

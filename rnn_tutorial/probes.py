@@ -95,7 +95,7 @@ def probe(
     seed: int = 0,
     shuffled: bool = False,
 ) -> Float[Array, " T"]:
-    """How well a probe reads a target from features in unseen episodes, at each time.
+    """Score a probe of a target in unseen episodes, at each time.
 
     Args:
         features: of each time and episode.

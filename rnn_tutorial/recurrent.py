@@ -178,15 +178,9 @@ class RecurrentCore(nn.Module):
         state: State,
         reset: Bool[Tensor, " N"] | None = None,
     ) -> tuple[Float[Tensor, "N H"], State]:
-        """One step for N envs.
+        """One step for N envs: the top layer's output and the new state.
 
-        Args:
-            x: inputs (N, features).
-            state: from `initial_state(N)` or from the previous step.
-            reset: clears the state of these envs before the step; None clears none.
-
-        Returns:
-            The top layer's output (N, H) and the new state.
+        `reset` clears the state of these envs before the step; None clears none.
 
         Raises:
             ValueError: for inputs, a state or a reset of the wrong shape.
@@ -205,18 +199,13 @@ class RecurrentCore(nn.Module):
     ) -> tuple[Float[Tensor, "T N H"], State]:
         """A whole sequence for N envs; equal to T calls of `step`, forward and gradient.
 
+        `reset[t, n]` clears the state of env n before step t; None clears none. The returned state
+        is that after the last step.
+
         Without a reset after the first step this is one call of the PyTorch module. With resets
         it is the faster of two loops: PyTorch's module on each stretch between resets (LSTM, and
         every cell on a GPU), or the cell's formula step by step, with the input's part computed
         for all times at once (RNN and GRU on a CPU).
-
-        Args:
-            x: inputs (T, N, features), T at least 1.
-            state: the state before the first step.
-            reset: clears the state of env n before step t where `reset[t, n]`; None clears none.
-
-        Returns:
-            The top layer's outputs (T, N, H) and the state after the last step.
 
         Raises:
             ValueError: as `step`.

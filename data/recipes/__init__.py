@@ -1,4 +1,4 @@
-"""How the data files are made: one module for each subject, each with a list RECIPES."""
+"""Recipes for the data files: one module for each subject, each with a list RECIPES."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Recipe:
-    """How to make one file, or several.
+    """A recipe for one file, or several that belong together.
 
     Attributes:
         name: as in `python data/make.py NAME`.

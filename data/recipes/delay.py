@@ -1,4 +1,4 @@
-"""How long a memory lasts: success against the delay between cue and movement.
+"""The duration of a memory: success against the delay between cue and movement.
 
 For each of three cells, three BPTT lengths and ten seeds one policy learns CuedPoint with delays by
 a curriculum. It starts without a delay; when a rollout at the longest open delay has a mean return

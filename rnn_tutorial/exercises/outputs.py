@@ -197,7 +197,7 @@ def _outputs(gru: nn.GRU, state: Tensor | None, obs: Tensor) -> Any:
 
 
 def _reach(run: Callable[[Tensor], Any], obs: Tensor) -> Tensor:
-    """How strongly each output depends on each observation: gradient norms (T, T, N)."""
+    """Norms (T, T, N) of the gradient of each output with respect to each observation."""
     x = obs.clone().requires_grad_()
     outputs = run(x)
     rows = []

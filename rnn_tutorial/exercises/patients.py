@@ -172,7 +172,7 @@ def _report(kind: type) -> Report:
 
 
 def _misdiagnosis(patient: type, names: tuple[str, ...]) -> str:
-    """What is wrong with a diagnosis; empty if it is right."""
+    """The fault of a diagnosis in words; empty if it is right."""
     unknown = [name for name in names if name not in BUGS]
     if unknown:
         near = get_close_matches(unknown[0], BUGS, 1)
@@ -205,7 +205,7 @@ def _misdiagnosis(patient: type, names: tuple[str, ...]) -> str:
 
 
 def _still_sick(patient: type, cured: type) -> str:
-    """What the weights or the doctor say against a cure; empty if nothing."""
+    """The fault of a cure by its weights and by the doctor; empty if there is none."""
     before, after = (
         {name: tuple(value.shape) for name, value in kind().state_dict().items()}
         for kind in (patient, cured)
@@ -223,7 +223,7 @@ def _still_sick(patient: type, cured: type) -> str:
 
 
 def _another_policy(patient: type, cured: type) -> str:
-    """What the doctor's evaluation mode does not show; empty if there is nothing.
+    """The fault of a cure that the doctor, in evaluation mode, cannot find; empty if there is none.
 
     In both modes a call must leave parameters and buffers unchanged and must not depend on earlier
     calls. The modes must agree with each other, and with the patient where it is healthy.

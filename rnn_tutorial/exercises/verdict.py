@@ -116,7 +116,7 @@ def judge(
 
 
 def untouched(answer: Any) -> bool:
-    """Whether a function's body, apart from its docstring, is still that of a stub."""
+    """Return whether a function's body, apart from its docstring, is still that of a stub."""
     return _instructions(answer) in [_instructions(_stub(body)) for body in STUBS]
 
 
@@ -174,7 +174,7 @@ def _copy(argument: Any) -> Any:
 
 
 def _compare(got: Any, instance: Instance, axes: Axes, tolerance: float) -> str:
-    """What is wrong with a result; empty if it is right."""
+    """The fault of a result in words; empty if it is right."""
     expected = as_array(instance.expected)
     try:
         found = as_array(got)
