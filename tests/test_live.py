@@ -44,6 +44,7 @@ def test_the_self_test_follows_its_slider():
     before = view.image.value
     view.slider.value = 12
     assert view.image.value != before
+    assert "at 12" in view.caption.value
     data, metadata = view._repr_mimebundle_()
     stored = decode(base64.b64decode(data["image/png"]))
     np.testing.assert_array_equal(stored, decode(view.image.value))

@@ -48,6 +48,9 @@ def test_each_run_has_a_line_of_its_own():
     _, metadata = view._repr_mimebundle_()
     assert "GRU -5.0, no memory -19.0" in metadata["image/png"]["alt"]
     assert view._labels["GRU"].get_text() == "GRU: -5.0"
+    assert view._labels["GRU"].xy == (3.0, -5.0)
+    assert "oracle: -3.8" in {text.get_text() for text in view._live.fig.axes[0].texts}
+    assert "oracle's return, -3.8" in metadata["image/png"]["alt"]
 
 
 def test_as_a_context_it_stores_the_last_picture_and_not_the_empty_one(monkeypatch):

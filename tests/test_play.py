@@ -1,8 +1,11 @@
 """Playing by hand: every button acts, nothing hidden is shown before the end, all of it after."""
 
+from io import BytesIO
+
 import gymnasium as gym
 import numpy as np
 import pytest
+from PIL import Image
 
 from rnn_tutorial.envs.oracle import run_oracle
 from rnn_tutorial.plotting.streams import OBSERVATION_NAMES
@@ -66,6 +69,19 @@ def test_goal_and_return_are_hidden_before_the_end_and_shown_after_it():
         click(play, "reveal")
         assert "oracle" in play.message
     assert plays[0].image.value != plays[1].image.value
+
+
+def test_the_plane_is_covered_until_the_end_and_clear_after_it():
+    play = PlayPoint(CUED)
+    assert 0 < alpha_on_the_plane(play) < 100
+    click(play, "reveal")
+    assert alpha_on_the_plane(play) == 0
+
+
+def alpha_on_the_plane(play):
+    image = Image.open(BytesIO(play.image.value)).convert("RGBA")
+    x, y = play._plane.transAxes.transform((0.9, 0.1))
+    return image.getpixel((round(x), round(image.height - y)))[3]
 
 
 def test_a_press_after_the_end_says_that_the_episode_is_over():

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from rnn_tutorial.plotting.figures import figure, png_bytes
-from rnn_tutorial.plotting.memory import draw_gaussian, draw_hidden, draw_probs
+from rnn_tutorial.plotting.memory import draw_gaussian, draw_hidden, draw_probs, keep_apart
 
 RESETS = [True, False, False, True, False]
 
@@ -40,6 +40,20 @@ def test_probabilities_are_drawn_from_zero_to_one():
     image = draw_probs(ax, np.full((5, 2), 0.5), ["left", "right"], RESETS)
     assert image.get_clim() == (0, 1)
     assert len(ax.lines) == 1
+
+
+@pytest.mark.parametrize(
+    ("places", "moved"),
+    [
+        ([0.0, 30.0], [0.0, 30.0]),
+        ([3.0, 0.0], [7.5, -4.5]),
+        ([5.0, 5.0, 5.0], [-7.0, 5.0, 17.0]),
+        ([0.0, 11.0, 22.0, 90.0], [-1.0, 11.0, 23.0, 90.0]),
+        ([8.0], [8.0]),
+    ],
+)
+def test_names_move_only_as_far_as_they_would_overlap(places, moved):
+    np.testing.assert_allclose(keep_apart(np.array(places), 12.0), moved)
 
 
 @pytest.mark.parametrize(

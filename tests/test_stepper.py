@@ -1,10 +1,14 @@
 """The rollout stepper and the picture under it: every control moves the picture."""
 
+from io import BytesIO
+
 import gymnasium as gym
 import numpy as np
 import pytest
+from PIL import Image
 
 from rnn_tutorial.plotting.figures import pixels
+from rnn_tutorial.plotting.memory import NAME_HEIGHT
 from rnn_tutorial.plotting.rollout import RolloutPicture
 from rnn_tutorial.policy import RNNPolicy
 from rnn_tutorial.rollout import record
@@ -118,6 +122,37 @@ def test_the_picture_hides_the_future_and_only_that():
     np.testing.assert_allclose(again.astype(int), whole, atol=1)
     with pytest.raises(IndexError, match="expected 0 to 39, got 40"):
         picture.set_time(40)
+
+
+@pytest.mark.parametrize("env_id", ["rnn_tutorial/PointTrial-v0", "CartPole-v1"])
+def test_nothing_is_drawn_to_the_right_of_the_present(env_id):
+    env = gym.make(env_id)
+    rollout = record(RNNPolicy(env.observation_space, env.action_space), env, 55, seed=0)
+    picture = RolloutPicture(rollout)
+    assert picture.breaks[20:].any()  # a dashed line that is hidden, too
+    picture.set_time(15)
+    seen = pixels(picture.fig)
+    for ax in picture.fig.axes[2:]:
+        frame = ax.get_window_extent()
+        left = ax.transData.transform((15.5, 0.0))[0] + 25  # the names are beside the present
+        top, bottom = (round(len(seen) - y) for y in (frame.y1 - 2, frame.y0 + 2))
+        inside = seen[top:bottom]
+        assert (inside[:, round(left) : round(frame.x1)] == 255).all(), ax.get_title(loc="left")
+        assert (inside[:, round(frame.x0) + 2 : round(left)] != 255).any()
+
+
+def test_names_stand_beside_their_lines_at_the_present_step(stepper):
+    for t in (3, 60):
+        stepper.show_step(t)
+        means = stepper.rollout.distribution["mean"][t, 0]
+        for name, mean in zip(stepper.picture.names, means, strict=True):
+            assert name.xy == pytest.approx((t, mean))
+            assert abs(name.get_position()[1]) <= NAME_HEIGHT / 2
+
+
+def test_a_frame_has_no_ground(stepper):
+    alpha = np.asarray(Image.open(BytesIO(stepper.image.value)).convert("RGBA"))[..., 3]
+    assert (alpha == 0).mean() > 0.5
 
 
 def test_the_branch_is_described_with_the_shapes_of_a_run():

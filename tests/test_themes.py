@@ -7,7 +7,7 @@ from matplotlib.patches import Rectangle
 
 from rnn_tutorial import colours
 from rnn_tutorial.plotting.figures import figure, pixels
-from rnn_tutorial.plotting.themes import POSITIVE_MAP, SIGNED_MAP
+from rnn_tutorial.plotting.themes import POSITIVE_MAP, SIGNED_MAP, make_neutral
 
 LIGHT, DARK = "#ffffff", "#111111"  # JupyterLab's pages
 
@@ -52,3 +52,12 @@ def test_a_map_fades_out_where_the_numbers_are_small(of):
     small = 0.5 if of is SIGNED_MAP else 0.0
     assert of(small)[3] < 0.02
     assert of(1.0)[3] == 1.0
+
+
+def test_a_marker_keeps_the_colour_of_its_line_when_that_changes():
+    fig, ax = figure(size=(2, 2))
+    (dot,) = ax.plot([0], [0], "o", mec="white")
+    make_neutral(fig)
+    dot.set_color(colours.HIDDEN)
+    assert dot.get_markerfacecolor() == colours.HIDDEN
+    assert dot.get_markeredgecolor() == "none"

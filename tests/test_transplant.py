@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from test_rollout import CUED, make_policy
 
+from rnn_tutorial.colours import HIDDEN, OBSERVATION
 from rnn_tutorial.interventions import once, partners, transplant
 from rnn_tutorial.rollout import record
 from rnn_tutorial.widgets.transplant import TransplantView
@@ -61,6 +62,13 @@ def test_at_the_last_step_nothing_is_swapped(view, policy):
     plain = record(policy, env, 30, seed=SEED + 2, deterministic=True)
     np.testing.assert_array_equal(view.way[:, 0], plain.path(0, slice(0, 30)))
     assert "not swapped" in view._describe()
+
+
+def test_the_end_has_the_colour_of_the_memory_that_led_there(view):
+    ends = [parts["end"] for parts in view.parts]
+    assert {end.get_markerfacecolor() for end in ends} == {HIDDEN}
+    view.k.value = 30
+    assert {end.get_markerfacecolor() for end in ends} == {OBSERVATION}
 
 
 def test_the_stored_view_holds_the_picture_and_says_where_both_end(view):

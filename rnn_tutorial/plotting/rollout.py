@@ -23,6 +23,7 @@ from rnn_tutorial.plotting.memory import draw_gaussian, draw_hidden, draw_probs,
 from rnn_tutorial.rollout import Rollout
 
 SIZE = (6.2, 4.7)  # inches: at 560 px a page shows it at 7/10 of that, with type of 11 px
+LINE = 15.0  # points from line to line of the words
 
 
 class RolloutPicture:
@@ -171,10 +172,16 @@ class RolloutPicture:
         Only the numbers move: text is the slowest thing to draw.
         """
         ax.set_axis_off()
-        place: dict[str, Any] = {"va": "baseline", "transform": ax.transAxes, "linespacing": 1.35}
-        ax.text(0.0, 0.62, "step t\nsince the reset\nreward so far", **place)
-        self.words = ax.text(0.68, 0.62, "", **place)
-        ax.text(0.0, 0.0, branch.replace(" → ", "\n→ "), **place)
+        steps = branch.split(" → ")
+
+        def write(text: str, x: float, lines_below: float = 0.0) -> Annotation:
+            place: dict[str, Any] = {"xycoords": "axes fraction", "textcoords": "offset points"}
+            above = (x, 0.0), (0.0, LINE * lines_below)
+            return ax.annotate(text, *above, va="baseline", linespacing=1.35, **place)
+
+        write("\n→ ".join(steps), 0.0)
+        write("step t\nsince the reset\nreward so far", 0.0, len(steps) + 0.6)
+        self.words = write("", 0.68, len(steps) + 0.6)
         self.moving.append(self.words)
 
     def _clip(self, ax: Axes, ahead: float) -> None:

@@ -5,8 +5,8 @@ from typing import Any
 
 import ipywidgets as w
 
-from rnn_tutorial.plotting.cell_grid import HIGHLIGHTS, RNNCall, draw_cell_grid
-from rnn_tutorial.plotting.figures import png_bytes
+from rnn_tutorial.plotting.cell_grid import HIGHLIGHTS, WIDTH, RNNCall, draw_cell_grid
+from rnn_tutorial.plotting.figures import DPI, png_bytes
 from rnn_tutorial.widgets.live import LiveView, row, share
 
 # control -> (field of RNNCall, label, smallest, largest)
@@ -88,7 +88,7 @@ class ShapeExplorer(LiveView):
         shown = [row(*(self.controls[name] for name in names)) for names in (order, flags)]
         if highlight is not None:
             shown.append(row(w.Label("highlight"), *self.toggles.values()))
-        super().__init__(shown, self._picture, self._alt, width=900)
+        super().__init__(shown, self._picture, self._alt, width=round(WIDTH * DPI))
         # The limits are set before the picture is drawn: observers are called in this order.
         for control in self.controls.values():
             control.observe(self._allow, names="value")

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Any
 
+import matplotlib as mpl
 import numpy as np
 from IPython.display import display
 from matplotlib.axes import Axes
@@ -11,7 +12,7 @@ from matplotlib.lines import Line2D
 from matplotlib.text import Annotation
 
 from rnn_tutorial.colours import REWARD
-from rnn_tutorial.plotting.figures import figure
+from rnn_tutorial.plotting.figures import HOUSE_STYLE, figure
 from rnn_tutorial.plotting.learning import draw_oracle
 from rnn_tutorial.plotting.memory import move_names
 from rnn_tutorial.ppo import Training
@@ -57,14 +58,15 @@ class LiveCurves(LiveView):
         ax.set(xlim=(0, steps / 1000), ylim=(limits[0], top))
         ax.set_xticks([tick for tick in ax.get_xticks() if tick <= steps / 1000])
         ax.set(xlabel="thousand steps of experience", ylabel="return, mean over a rollout")
-        draw_oracle(ax, oracle)
-        ax.annotate(f"oracle: {oracle:.1f}", (0, oracle), (3, 3), textcoords="offset points")
         self._lines: dict[str, Line2D] = {}
         self._labels: dict[str, Annotation] = {}
-        for name, style in zip(names, STYLES, strict=False):
-            (self._lines[name],) = ax.plot([], [], color=REWARD, ls=style, lw=2.2)
-            text, look = f"{name}: -00.0", {"textcoords": "offset points", "va": "center"}
-            self._labels[name] = ax.annotate(text, (0, oracle), (6, 0), **look)
+        with mpl.rc_context(HOUSE_STYLE):
+            draw_oracle(ax, oracle)
+            ax.annotate(f"oracle: {oracle:.1f}", (0, oracle), (3, 3), textcoords="offset points")
+            for name, style in zip(names, STYLES, strict=False):
+                (self._lines[name],) = ax.plot([], [], color=REWARD, ls=style, lw=2.2)
+                text, look = f"{name}: -00.0", {"textcoords": "offset points", "va": "center"}
+                self._labels[name] = ax.annotate(text, (0, oracle), (6, 0), **look)
         _make_room(ax, list(self._labels.values()))
         self._live = LiveFigure(fig, [*self._lines.values(), *self._labels.values()])
         super().__init__([], self._picture, self._alt)

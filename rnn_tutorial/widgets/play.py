@@ -4,6 +4,7 @@ from typing import Any
 
 import gymnasium as gym
 import ipywidgets as w
+import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 import rnn_tutorial  # noqa: F401  (registers the envs)
 from rnn_tutorial.colours import ACTION, BOUNDARY, INK, OBSERVATION
 from rnn_tutorial.envs.oracle import OracleRun, run_oracle
-from rnn_tutorial.plotting.figures import figure
+from rnn_tutorial.plotting.figures import HOUSE_STYLE, figure
 from rnn_tutorial.plotting.plane import draw_paths, set_plane
 from rnn_tutorial.plotting.streams import OBSERVATION_NAMES
 from rnn_tutorial.widgets.live import LiveFigure, LiveView, row, share
@@ -132,8 +133,9 @@ class PlayPoint(LiveView):
         self.revealed = False
         self._say("Steer by the numbers. Path, goal and return are hidden until the end.")
         fig, (self._table, self._plane) = figure(1, 2, (6.2, 3.7), width_ratios=(1.0, 1.0))
-        self._words = self._draw_plane(self._plane)
-        moving = self._draw_table(self._table)
+        with mpl.rc_context(HOUSE_STYLE):
+            self._words = self._draw_plane(self._plane)
+            moving = self._draw_table(self._table)
         self._show_numbers()
         self._live = LiveFigure(fig, [*moving, self._words])
 

@@ -4,6 +4,7 @@ from typing import Any
 
 import gymnasium as gym
 import ipywidgets as w
+import matplotlib as mpl
 import numpy as np
 import torch
 from gymnasium.vector import AutoresetMode
@@ -13,7 +14,7 @@ from matplotlib.lines import Line2D
 
 from rnn_tutorial.colours import HIDDEN, OBSERVATION, REWARD
 from rnn_tutorial.interventions import transplant
-from rnn_tutorial.plotting.figures import figure
+from rnn_tutorial.plotting.figures import HOUSE_STYLE, figure
 from rnn_tutorial.plotting.plane import set_plane
 from rnn_tutorial.policy import RNNPolicy
 from rnn_tutorial.rollout import executed
@@ -74,9 +75,10 @@ class TransplantView(LiveView):
         self.pair.layout.width = "120px"
         fig, axes = figure(1, 2, size=(6.2, 4.5), sharey=True)
         self.moving: list[Any] = []
-        self.parts = [self._prepare(ax, name) for ax, name in zip(axes, NAMES, strict=True)]
+        with mpl.rc_context(HOUSE_STYLE):
+            self.parts = [self._prepare(ax, name) for ax, name in zip(axes, NAMES, strict=True)]
+            _explain(fig)
         axes[1].set_ylabel("")
-        _explain(fig)
         self.live = LiveFigure(fig, self.moving)
         super().__init__([row(self.k, self.pair)], self._frame, self._describe)
         self.k.observe(self.refresh, "value")
@@ -163,4 +165,4 @@ def _explain(fig: Figure) -> None:
         "with its partner's memory": {"color": HIDDEN, "lw": 2},
     }
     handles = [Line2D([], [], label=name, **look) for name, look in looks.items()]
-    fig.legend(handles=handles, loc="outside lower center", ncols=2, frameon=False)
+    fig.legend(handles=handles, loc="outside lower center", ncols=2)

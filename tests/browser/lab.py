@@ -59,7 +59,7 @@ class NoBrowser(Exception):
 
 
 def find_chromium() -> str:
-    """The path of an installed Chromium or Chrome.
+    """Return the path of an installed Chromium or Chrome.
 
     Raises:
         NoBrowser: if there is none, or no Playwright.
@@ -79,7 +79,7 @@ def find_chromium() -> str:
 
 @contextmanager
 def open_browser() -> Iterator[Any]:
-    """A headless Chromium, driven by Playwright.
+    """Yield a headless Chromium, driven by Playwright.
 
     Raises:
         NoBrowser: as `find_chromium`.
@@ -95,7 +95,7 @@ def open_browser() -> Iterator[Any]:
 
 @contextmanager
 def serve(root: Path, home: Path) -> Iterator[str]:
-    """A JupyterLab over `root`, its settings in `home`; gives its address with `{}` for a path."""
+    """Run a JupyterLab over `root`, with settings in `home`; yield its address, `{}` for a path."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -125,7 +125,7 @@ def serve(root: Path, home: Path) -> Iterator[str]:
 
 
 def wait_for(address: str, server: subprocess.Popen, seconds: float = 60) -> None:
-    """Waits until the server answers.
+    """Wait until the server answers.
 
     Raises:
         RuntimeError: if it does not, or has ended.
@@ -142,17 +142,22 @@ def wait_for(address: str, server: subprocess.Popen, seconds: float = 60) -> Non
 
 
 def open_and_run(browser: Any, address: str, code: str = "") -> Any:
-    """A page with the notebook at this address, run up to the cell that holds a piece of code.
+    """Return a page with the notebook at this address, run up to the cell with a piece of code.
+
+    Its `complaints` are what the browser has written to the console as an error, so far.
 
     Args:
         browser: from `open_browser`.
         address: of the notebook, from `serve`.
-        code: stands in the last cell to be run; every cell is run if it is empty.
+        code: part of the last cell to run; with none, every cell is run.
 
     Raises:
         RuntimeError: if a cell failed.
     """
     page = browser.new_context(viewport={"width": 1400, "height": 1000}).new_page()
+    page.complaints = []
+    page.on("pageerror", lambda error: page.complaints.append(str(error)))
+    page.on("console", lambda line: line.type == "error" and page.complaints.append(line.text))
     page.set_default_timeout(120_000)
     page.goto(address)
     page.wait_for_selector(".jp-NotebookPanel .jp-Cell")

@@ -1,46 +1,20 @@
 """Every notebook in a real JupyterLab, run up to its view; the view moved, its picture watched.
 
-The cells below a view are run elsewhere: `make test` runs each notebook whole.
-Skipped where there is no Chromium, unless REQUIRE_BROWSER is set, as CI does. With
-SCREENSHOTS=folder each view is photographed after it was moved.
+`make test` runs the cells below a view elsewhere. With SCREENSHOTS=folder each view is photographed
+after it was moved.
 """
 
 import os
-import shutil
 import time
 from pathlib import Path
 
 import pytest
-from lab import CELLS, NoBrowser, open_and_run, open_browser, serve
+from lab import CELLS
 
-NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
 VIEW = ".jp-OutputArea-output:has(.rnn-widget-failure)"
 PICTURE = "img.widget-image"
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("browser")]
-
-
-@pytest.fixture(scope="module")
-def lab(tmp_path_factory):
-    """Opens a notebook of the series by the start of its name, and runs it up to some code."""
-    root, home = tmp_path_factory.mktemp("series"), tmp_path_factory.mktemp("jupyter")
-    shutil.copytree(NOTEBOOKS, root / "notebooks")
-    pages = []
-
-    try:
-        with open_browser() as browser, serve(root, home) as address:
-
-            def run(start, code=""):
-                (path,) = NOTEBOOKS.glob(f"{start}*.ipynb")
-                page = open_and_run(browser, address.format(f"notebooks/{path.name}"), code)
-                pages.append(page)
-                return page
-
-            yield run
-    except NoBrowser as missing:
-        if os.environ.get("REQUIRE_BROWSER"):
-            raise
-        pytest.skip(str(missing))
 
 
 class View:
@@ -147,7 +121,7 @@ def test_05_the_stepper_moves_through_time_and_policies(lab):
     view.moves(lambda: view.slide("t", 5))
     view.moves(lambda: view.choose("policy", "amnesiac"))
     view.photograph("05_stepper_amnesiac")
-    view.moves(lambda: view.choose("env", "rnn_tutorial/PointTrial-v0"))
+    view.moves(lambda: view.choose("env", "PointTrial-v0"))
     view.moves(lambda: view.choose("policy", "recurrent"))
     view.photograph("05_stepper_trial")
     view.click(".widget-play button")  # Play
