@@ -82,7 +82,7 @@ def draw_fates(paths: Mapping[str, Sequence[Array]], goals: Array, rows: int = 2
         set_plane(ax)
         ax.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]))
         for goal, path in zip(goals, several, strict=True):
-            ax.plot(*goal, "*", color=REWARD, ms=9, mew=0, zorder=4)
+            ax.plot(*goal, "*", color=REWARD, ms=7, mew=0, zorder=4)
             ax.plot(*path.T, color=OBSERVATION, lw=1.2)
             ax.plot(*path[-1], "o", color=OBSERVATION, ms=5, zorder=6)
         ax.set_title(title, fontsize=10)
