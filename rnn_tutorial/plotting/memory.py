@@ -1,4 +1,4 @@
-"""What a recurrent policy holds and says over time: hidden states, action distributions."""
+"""A recurrent policy over time: its hidden states and its action distributions."""
 
 from collections.abc import Sequence
 from typing import Any

@@ -62,7 +62,7 @@ class BufferView(LiveView):
             control.observe(self.refresh, "value")
 
     def _shorten(self, change: Any) -> None:
-        """L cannot be longer than T."""
+        """Keep L at most T."""
         self.controls["bptt_length"].max = change["new"]
 
     def _picture(self) -> bytes:

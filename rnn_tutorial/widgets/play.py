@@ -211,7 +211,7 @@ class PlayPoint(LiveView):
         self.refresh()
 
     def _episodes(self, positions: NDArray[np.float64]) -> list[NDArray[np.float64]]:
-        """The path in pieces: each episode of a trial begins at (0, 0) again."""
+        """Cut the path where an episode of a trial begins, at (0, 0) again."""
         base: Any = self.env.unwrapped
         length = getattr(base, "episode_horizon", base.horizon + 1)
         return np.split(positions, range(length, len(positions), length))

@@ -1,4 +1,4 @@
-"""A bar under a cell that takes long, gone when the work is done."""
+"""A progress bar under a slow cell, removed when the work is done."""
 
 from collections.abc import Iterable, Iterator
 from typing import TypeVar
@@ -11,12 +11,12 @@ Item = TypeVar("Item")
 def progress(items: Iterable[Item], what: str = "") -> Iterator[Item]:
     """Yield the items, and show under the cell how many are done.
 
-    The bar is taken away at the end, with whatever the cell has shown so far: print and draw after
-    the loop, not in it.
+    At the end the bar is removed, with everything else that the cell has shown so far: print and
+    draw after the loop, not in it.
 
     Args:
-        items: what the loop goes through; counted first.
-        what: a few words beside the bar.
+        items: the items of the loop; they are listed first, to count them.
+        what: a few words next to the bar.
     """
     everything = list(items)
     bar = display(_bar(0, len(everything), what), display_id=True)

@@ -117,11 +117,11 @@ def serve(root: Path, home: Path) -> Iterator[str]:
         wait_for(f"http://127.0.0.1:{port}/api/status?token={token}", server)
         yield f"http://127.0.0.1:{port}/lab/tree/{{}}?reset&token={token}"
     finally:
-        server.terminate()  # and it ends one kernel after the other
+        server.terminate()
         try:
-            server.wait(60)
+            server.wait(10)  # it takes seconds for each kernel, one after the other
         except subprocess.TimeoutExpired:
-            server.kill()  # kernels end when their parent has gone
+            server.kill()  # the kernels end when their parent has gone
 
 
 def wait_for(address: str, server: subprocess.Popen, seconds: float = 60) -> None:
