@@ -11,7 +11,7 @@ from rnn_tutorial.plotting.figures import pixels
 from rnn_tutorial.plotting.memory import NAME_HEIGHT
 from rnn_tutorial.plotting.rollout import RolloutPicture
 from rnn_tutorial.policy import RNNPolicy
-from rnn_tutorial.rollout import record
+from rnn_tutorial.rollout import record, zero
 from rnn_tutorial.widgets.stepper import ENVS, RolloutStepper, describe_branch, make_policy
 
 pytestmark = pytest.mark.slow
@@ -139,6 +139,21 @@ def test_nothing_is_drawn_to_the_right_of_the_present(env_id):
         inside = seen[top:bottom]
         assert (inside[:, round(left) : round(frame.x1)] == 255).all(), ax.get_title(loc="left")
         assert (inside[:, round(frame.x0) + 2 : round(left)] != 255).any()
+
+
+def test_the_step_before_a_reset_does_not_tell_of_it():
+    env = gym.make("rnn_tutorial/PointTrial-v0")
+    rollout = record(make_policy(env, "recurrent", 0), env, 55, seed=0, intervention=zero())
+    picture = RolloutPicture(rollout)
+    pictures = []
+    for t in (29, 30):
+        picture.set_time(t)
+        memory = picture.fig.axes[2].get_window_extent()
+        whole = pixels(picture.fig)
+        top, bottom = (round(len(whole) - y) for y in (memory.y1 - 2, memory.y0 + 2))
+        pictures.append(whole[top:bottom, round(memory.x0) + 2 : round(memory.x1)])
+    assert pictures[0].min() > 240  # an empty memory, and no dashed line
+    assert pictures[1].min() < 200
 
 
 def test_names_stand_beside_their_lines_at_the_present_step(stepper):

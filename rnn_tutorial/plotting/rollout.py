@@ -138,7 +138,7 @@ class RolloutPicture:
             return
         draw_hidden(ax, memory[:, -1], resets=self.breaks, limit=limit)
         ax.set(ylabel="unit" if layers == 1 else "unit of the top layer", yticks=[0, units - 1])
-        self._clip(ax, ahead=0.5)
+        self._clip(ax)
 
     def _draw_action(self, ax: Axes) -> None:
         shown = {name: values[:, self.env] for name, values in self.rollout.distribution.items()}
@@ -146,19 +146,19 @@ class RolloutPicture:
             mean = shown["mean"]
             names = ("x", "y") if mean.shape[1] == 2 else range(mean.shape[1])
             labels = draw_gaussian(ax, mean, shown["std"], [str(name) for name in names])
-            self._clip(ax, ahead=0.0)
+            self._clip(ax)
             for values in mean.T:
                 self._follow(ax, values, ACTION)
             self.names = labels
             self.moving += labels
         else:
             draw_probs(ax, shown["probs"], [str(a) for a in range(shown["probs"].shape[1])])
-            self._clip(ax, ahead=0.5)
+            self._clip(ax)
         ax.set(title="action: mean ± std" if "mean" in shown else "action probabilities", ylabel="")
 
     def _draw_reward(self, ax: Axes) -> None:
         ax.plot(self.total, color=REWARD)
-        self._clip(ax, ahead=0.0)
+        self._clip(ax)
         self._follow(ax, self.total, REWARD)
         low, high = min(0.0, self.total.min()), max(0.0, self.total.max())
         margin = 0.08 * (high - low) or 1.0
@@ -184,16 +184,17 @@ class RolloutPicture:
         self.words = write("", 0.68, len(steps) + 0.6)
         self.moving.append(self.words)
 
-    def _clip(self, ax: Axes, ahead: float) -> None:
+    def _clip(self, ax: Axes) -> None:
         """Let all that is drawn in a panel end at the present."""
-        low, high = ax.get_ylim()
-        box = Bbox([[-0.5, min(low, high)], [0.0, max(low, high)]])
-        drawn = [*ax.images, *ax.collections, *ax.lines]
-        for artist in drawn:
-            artist.set_clip_box(TransformedBbox(box, ax.transData))
-        ax.set_ylim(low, high)
-        self.seen.append((box, ahead))
-        self.moving += drawn
+        low, high = sorted(ax.get_ylim())
+        # The cell of step t reaches to t + 0.5, where the dashed line of a reset at t + 1 stands.
+        for drawn, ahead in ((ax.images, 0.5), ([*ax.collections, *ax.lines], 0.0)):
+            box = Bbox([[-0.5, low], [0.0, high]])
+            for artist in drawn:
+                artist.set_clip_box(TransformedBbox(box, ax.transData))
+            self.seen.append((box, ahead))
+            self.moving += drawn
+        ax.set_ylim(ax.get_ylim())
 
     def _follow(self, ax: Axes, values: np.ndarray, colour: str) -> None:
         """A dot at the present end of a line (T,)."""
