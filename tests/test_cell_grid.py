@@ -38,9 +38,9 @@ def test_shapes_follow_the_documented_formula(call):
 
 @pytest.mark.parametrize("call", EVERY, ids=str)
 def test_axis_names_have_the_sizes_that_were_measured(call):
-    size = {"L": 4, "N": 3, "H_in": 5, "H_cell": 6, "H_out": call.proj_size or 6}
-    size |= {"D*H_out": call.directions * size["H_out"]}
-    size |= {"D*num_layers": call.directions * call.num_layers}
+    size = {"T": 4, "N": 3, "D": 5, "H": 6, "proj_size": call.proj_size}
+    size |= {"num_layers": call.num_layers}
+    size |= {f"2*{axis}": 2 * size[axis] for axis in ("num_layers", "H", "proj_size")}
     names = call.axes()
     for tensor, shape in call.run()._asdict().items():
         if shape is not None:
@@ -112,18 +112,26 @@ def test_each_highlight_changes_the_picture(name):
     assert png_bytes(draw_cell_grid(call)) != png_bytes(draw_cell_grid(call, {name}))
 
 
-@pytest.mark.parametrize(
-    "call",
-    [
-        RNNCall(length=1, num_layers=1),
-        RNNCall(length=12, num_layers=4),
-        RNNCall("lstm", 4, True, True, length=12, proj_size=3),
-        RNNCall("lstm", 4, True, batch=8, input_size=16, hidden_size=16, proj_size=15),
-        RNNCall("lstm", 1, True, True, length=1, proj_size=3),
-        RNNCall("rnn", 3, batched=False),
-    ],
-    ids=str,
-)
+EXTREMES = [
+    RNNCall(length=1, num_layers=1),
+    RNNCall(length=12, num_layers=4),
+    RNNCall("lstm", 4, True, True, length=12, proj_size=3),
+    RNNCall("lstm", 4, True, True, True, 12, 8, 16, 16, 15),
+    RNNCall("lstm", 1, True, True, length=1, proj_size=3),
+    RNNCall("rnn", 3, batched=False),
+]
+
+
+@pytest.mark.parametrize("call", EXTREMES, ids=str)
+@pytest.mark.parametrize("highlight", [(), tuple(HIGHLIGHTS)])
+def test_type_is_at_least_nine_pixels_high_in_a_narrow_column(call, highlight):
+    fig = draw_cell_grid(call, highlight)
+    shrunk = 444 / (fig.get_figwidth() * 100)  # the column in a window of 560 pixels
+    for text in fig.axes[0].texts:
+        assert not text.get_text() or text.get_fontsize() * 100 / 72 * shrunk >= 9, text
+
+
+@pytest.mark.parametrize("call", EXTREMES, ids=str)
 @pytest.mark.parametrize("highlight", [(), tuple(HIGHLIGHTS)])
 def test_texts_neither_overlap_nor_leave_the_figure(call, highlight):
     fig = draw_cell_grid(call, highlight)

@@ -50,3 +50,10 @@ def test_texts_neither_overlap_nor_leave_the_figure(cell):
         assert box.y1 <= fig.bbox.y1, text
     for (text, box), (other_text, other) in itertools.combinations(boxes, 2):
         assert not box.overlaps(other), (text, other_text)
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_type_is_at_least_nine_pixels_high_in_a_narrow_column(cell):
+    fig = draw_gates(cell)
+    shrunk = 444 / (fig.get_figwidth() * 100)  # the column in a window of 560 pixels
+    assert min(text.get_fontsize() for text in fig.axes[0].texts) * 100 / 72 * shrunk >= 9

@@ -90,3 +90,9 @@ def test_two_settings_are_two_pictures():
     first, second = draw_reshape_and_transpose(), draw_reshape_and_transpose(3, 4)
     assert png_bytes(first) != png_bytes(second)
     assert png_bytes(draw_packed([8, 5, 3])) != png_bytes(draw_packed([8, 5, 4]))
+
+
+@pytest.mark.parametrize("fig", [draw_reshape_and_transpose(), draw_packed([8, 5, 3])])
+def test_type_is_at_least_nine_pixels_high_in_a_narrow_column(fig):
+    shrunk = 444 / (fig.get_figwidth() * 100)  # the column in a window of 560 pixels
+    assert min(text.get_fontsize() for text in fig.axes[0].texts) * 100 / 72 * shrunk >= 9

@@ -6,6 +6,7 @@ module is built and run on real data, so the picture cannot disagree with PyTorc
 """
 
 from collections.abc import Collection
+from textwrap import wrap
 
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgba
@@ -13,7 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from rnn_tutorial.colours import BOUNDARY, CELL, HIDDEN, OBSERVATION
-from rnn_tutorial.plotting.diagrams import arrow, chip, outline
+from rnn_tutorial.plotting.diagrams import Point, arrow, chip, outline
 from rnn_tutorial.plotting.figures import figure
 from rnn_tutorial.plotting.rnn_call import RNNCall, Shapes
 
@@ -21,9 +22,12 @@ __all__ = ["HIGHLIGHTS", "RNNCall", "Shapes", "draw_cell_grid"]
 
 HIGHLIGHTS = frozenset({"output", "h_n", "corner", "c_n"})
 
-# All lengths below are inches at the figure's own size.
-WIDTH, CHIP, GAP = 7.2, 0.23, 0.34
-LEFT, RIGHT, ASIDE, LINE = 1.7, 1.1, 0.8, 0.23
+# All lengths below are inches at the figure's own size, and TYPE is points: 9.4 pixels high in a
+# column of 444 pixels, which is what JupyterLab leaves in a window of 560.
+WIDTH, CHIP, GAP, TYPE = 6.2, 0.24, 0.34, 9.5
+LEFT, RIGHT, ASIDE, LINE = 1.7, 0.94, 0.66, 0.24
+HALF = 0.25  # of a box
+LONGEST = 76  # characters of the call in one line
 
 FILLED = 0.22  # light enough for the ink of the text in it, on light and dark pages
 
@@ -36,15 +40,16 @@ class _Grid:
         self.between = 0.14 if call.cell == "lstm" else 0.0  # h and c, apart enough to be outlined
         n = call.length
         self.times: list[int | None] = [*range(n)] if n <= 6 else [0, 1, 2, None, n - 2, n - 1]
-        self.pitch = min(1.25, (WIDTH - LEFT - RIGHT) / max(1, len(self.times) - 1))
+        self.pitch = min(1.1, (WIDTH - LEFT - RIGHT) / max(1, len(self.times) - 1))
         span = self.pitch * (len(self.times) - 1)
         self.x0 = LEFT + (WIDTH - LEFT - RIGHT - span) / 2
         self.values = ["h", "c"] if call.cell == "lstm" else ["h"]
         self.box = CHIP * len(self.values) + self.between + 0.12
         self.layer = call.directions * self.box + (call.directions - 1) * 0.14
+        self.title = wrap(str(call), LONGEST)
         lines = LINE * (1 + len(self.values))  # of the captions above, and of those below
         self.base = lines + 0.38
-        top = lines + 0.86 + LINE * corner
+        top = lines + 1.0 + LINE * (len(self.title) - 1 + corner)
         self.height = self.base + call.num_layers * (self.layer + GAP) + top
 
     def x(self, column: int) -> float:
@@ -62,7 +67,7 @@ class _Grid:
 def draw_cell_grid(
     call: RNNCall, highlight: Collection[str] = (), ax: Axes | None = None
 ) -> Figure:
-    """Draw the cells that a call runs through, time by layers, and every tensor's shape.
+    """Draw the cells behind a call, time by layers, and every tensor's shape.
 
     `output` is outlined by a solid line (the last layer at all times), `h_n` by a dashed one (all
     layers at the last time; for the backward direction that is time 0). A long sequence has a gap
@@ -83,9 +88,11 @@ def draw_cell_grid(
         raise ValueError(f"highlight knows {sorted(HIGHLIGHTS)}, got {sorted(unknown)}")
     grid = _Grid(call, "corner" in highlight)
     if ax is None:
-        _, ax = figure(size=(WIDTH, grid.height))
+        fig, ax = figure(size=(WIDTH, grid.height))
+        fig.set_layout_engine("none")
+        ax.set_position((0, 0, 1, 1))
     assert ax is not None
-    ax.set(xlim=(0, WIDTH), ylim=(0, grid.height))
+    ax.set(xlim=(-0.05, WIDTH + 0.05), ylim=(0, grid.height))
     ax.set_axis_off()
     for layer in range(call.num_layers):
         for direction in range(call.directions):
@@ -97,22 +104,22 @@ def draw_cell_grid(
 
 
 def _row(ax: Axes, grid: _Grid, layer: int, direction: int, highlight: Collection[str]) -> None:
-    """One direction of one layer: h_0 enters, the cells hand the state on, h_n leaves."""
+    """One direction of one layer: h_0 enters, each cell passes the state to the next, h_n leaves."""
     call, last = grid.call, len(grid.times) - 1
     k = layer * call.directions + direction
     bottom = grid.bottom(layer, direction)
     way = ",\nbackward" if direction else ",\nforward" if call.bidirectional else ""
-    ax.text(0.0, bottom + grid.box / 2, f"layer {layer}{way}", fontsize=8.5, va="center")
+    ax.text(0.0, bottom + grid.box / 2, f"layer {layer}{way}", fontsize=TYPE, va="center")
     left, right = grid.x(0) - ASIDE, grid.x(last) + ASIDE
     for value in grid.values:
         colour = HIDDEN if value == "h" else CELL
         y = grid.y(layer, direction, value)
         entry, leave = (right, left) if direction else (left, right)
-        chip(ax, (entry, y), f"{value}_0[{k}]", colour, strength=0.0, size=(0.56, CHIP))
-        chip(ax, (leave, y), f"{value}_n[{k}]", colour, strength=FILLED, size=(0.56, CHIP))
+        for x, name, strength in ((entry, "0", 0.0), (leave, "n", FILLED)):
+            _chip(ax, (x, y), f"{value}_{name}[{k}]", colour, strength, 0.56)
         stops = [left + 0.28, *(grid.x(i) for i in range(last + 1)), right - 0.28]
         for i in range(last + 2):
-            gap = [0.0 if j in (0, last + 2) else 0.3 for j in (i, i + 1)]
+            gap = [0.0 if j in (0, last + 2) else HALF for j in (i, i + 1)]
             tail, head = (stops[i] + gap[0], y), (stops[i + 1] - gap[1], y)
             arrow(ax, *((head, tail) if direction else (tail, head)), colour)
     for i, t in enumerate(grid.times):
@@ -121,8 +128,8 @@ def _row(ax: Axes, grid: _Grid, layer: int, direction: int, highlight: Collectio
             continue
         ax.add_patch(
             Rectangle(
-                (grid.x(i) - 0.3, bottom),
-                0.6,
+                (grid.x(i) - HALF, bottom),
+                2 * HALF,
                 grid.box,
                 facecolor=to_rgba(BOUNDARY, 0.08),
                 edgecolor=BOUNDARY,
@@ -141,7 +148,7 @@ def _row(ax: Axes, grid: _Grid, layer: int, direction: int, highlight: Collectio
                 strength = 1.0 if "corner" in highlight else max(strength, FILLED)
             colour = HIDDEN if value == "h" else CELL
             place = grid.x(i), grid.y(layer, direction, value)
-            chip(ax, place, value, colour, strength=strength, size=(0.46, CHIP))
+            _chip(ax, place, value, colour, strength, 0.38)
 
 
 def _columns(ax: Axes, grid: _Grid, layer: int) -> None:
@@ -153,24 +160,24 @@ def _columns(ax: Axes, grid: _Grid, layer: int) -> None:
             continue
         x, low, high = grid.x(i), grid.bottom(layer), grid.bottom(layer) + grid.layer
         if call.bidirectional:  # one frame round the pair: their h are concatenated
-            corners = (x - 0.37, low - 0.05), (x + 0.37, high + 0.05)
+            corners = (x - 0.32, low - 0.05), (x + 0.32, high + 0.05)
             outline(ax, *corners, BOUNDARY, linewidth=0.7)
             low, high = low - 0.05, high + 0.05
         if layer == 0:
-            chip(ax, (x, grid.base - 0.02), f"x[{every}{t}]", OBSERVATION, size=(0.7, CHIP))
+            _chip(ax, (x, grid.base - 0.02), f"x[{every}{t}]", OBSERVATION, 0.2, 0.66)
             arrow(ax, (x, grid.base + CHIP / 2 - 0.02), (x, low), OBSERVATION)
         top = layer == call.num_layers - 1
         room = 0.26 if call.bidirectional else GAP
         arrow(ax, (x, high), (x, high + (0.24 if top else room)), HIDDEN)
         if top:
-            text = f"output[{every}{t}]"
-            ax.text(x, high + 0.26, text, ha="center", va="bottom", fontsize=8.5)
+            text = f"output\n[{every}{t}]"
+            ax.text(x, high + 0.26, text, ha="center", va="bottom", fontsize=TYPE, linespacing=1.0)
 
 
 def _outlines(ax: Axes, grid: _Grid, highlight: Collection[str]) -> None:
     """A solid line round `output`, dashed ones round `h_n` and `c_n`."""
     call, last = grid.call, len(grid.times) - 1
-    half, layers = 0.23, range(call.num_layers)
+    half, layers = 0.19, range(call.num_layers)
     style: dict[str, tuple[str, str, float]] = {
         "output": (HIDDEN, "-", 3.2 if "output" in highlight else 1.6),
         "h_n": (HIDDEN, "--", 3.2 if "h_n" in highlight else 1.6),
@@ -200,12 +207,14 @@ def _outlines(ax: Axes, grid: _Grid, highlight: Collection[str]) -> None:
 def _captions(ax: Axes, grid: _Grid, highlight: Collection[str]) -> None:
     """The call and the shapes: of the results above the grid, of the inputs below it."""
     call, axes = grid.call, grid.call.axes()
-    title, top = grid.height - 0.12, grid.height - 0.42
-    ax.text(0, title, str(call), va="center", fontsize=10, family="monospace")
+    top = grid.height - 0.42 - LINE * (len(grid.title) - 1)
+    for line, text in enumerate(grid.title):
+        y = grid.height - 0.12 - LINE * line
+        ax.text(0, y, text, va="center", fontsize=TYPE, family="monospace")
     if "corner" in highlight:
         corner = "   and   ".join(call.corners())
         under = top - LINE * (1 + len(grid.values))
-        ax.text(0, under, corner, va="center", fontsize=8.5, family="monospace")
+        ax.text(0, under, corner, va="center", fontsize=TYPE, family="monospace")
     shapes = call.run()._asdict()
     names = [name for name in ("output", "h_n", "c_n", "input", "h_0", "c_0") if shapes[name]]
     colours = {"i": OBSERVATION, "h": HIDDEN, "o": HIDDEN, "c": CELL}
@@ -220,5 +229,9 @@ def _captions(ax: Axes, grid: _Grid, highlight: Collection[str]) -> None:
             strength = 0.2 if name == "input" else 0.0
             chip(ax, (0.16, y), "", colour, strength=strength, size=(0.3, CHIP - 0.05))
         weight = "bold" if name in highlight else "normal"
-        ax.text(0.38, y, f"{name} {axes[name]}", va="center", fontsize=9, weight=weight)
-        ax.text(3.1, y, f"= {shapes[name]}", va="center", fontsize=9, weight=weight)
+        ax.text(0.38, y, f"{name} {axes[name]}", va="center", fontsize=TYPE, weight=weight)
+        ax.text(3.3, y, f"= {shapes[name]}", va="center", fontsize=TYPE, weight=weight)
+
+
+def _chip(ax: Axes, middle: Point, text: str, colour: str, strength: float, width: float) -> None:
+    chip(ax, middle, text, colour, strength=strength, size=(width, CHIP), fontsize=TYPE)

@@ -1,7 +1,7 @@
 """The inside of one recurrent cell: RNN, GRU or LSTM, with the gates drawn as valves.
 
-The old state comes in at the left and the new one leaves at the right. A valve on an arrow is a
-gate: what passes is multiplied, unit by unit, by a number between 0 (shut) and 1 (open). The
+The old state enters at the left and the new one leaves at the right. A valve on an arrow is a
+gate: it multiplies what passes, unit by unit, by a number between 0 (shut) and 1 (open). The
 formulas are PyTorch's: a GRU's reset gate works after the matrix product. Biases are left out.
 """
 
@@ -16,11 +16,14 @@ from rnn_tutorial.plotting.figures import figure
 CELLS = ("rnn", "gru", "lstm")
 
 # All lengths are inches: the figure's width, the heights of the two lanes and of the input x.
-WIDTH, HIGH, LOW, INPUT = 7.6, 2.02, 1.02, 0.3
+# FROM and TO are the middles of the values at the left and at the right.
+WIDTH, HIGH, LOW, INPUT = 6.2, 2.02, 1.02, 0.3
+FROM, TO = 0.36, 5.84
+LARGE, TYPE = 13.0, 11.0  # points; the subscripts of LARGE are 9 pixels high in a column of 444
 
 
 def draw_gates(cell: str) -> Figure:
-    """Draw one cell: the state that comes in, what is kept of it, and what is added.
+    """Draw one cell: the old state, the part of it that is kept, and what is added.
 
     Args:
         cell: "rnn" (no gates), "gru" or "lstm".
@@ -44,75 +47,78 @@ def draw_gates(cell: str) -> Figure:
 
 
 def _rnn(ax: Axes) -> None:
-    _value(ax, (0.42, LOW), "$h_{t-1}$", HIDDEN)
-    arrow(ax, (0.76, LOW), (1.3, LOW), HIDDEN)
+    _value(ax, (FROM, LOW), "$h_{t-1}$", HIDDEN)
     end = _candidate(ax, "hh", "ih", HIDDEN, gate=None)
-    arrow(ax, (end, LOW), (6.84, LOW), HIDDEN)
-    _value(ax, (7.18, LOW), "$h_t$", HIDDEN)
-    ax.text(
-        5.0, 0.55, "no gate: all of the state\nis overwritten at each step", va="center", size=10
-    )
+    arrow(ax, (end, LOW), (TO - 0.34, LOW), HIDDEN)
+    _value(ax, (TO, LOW), "$h_t$", HIDDEN)
+    words = "no gate: all of the state\nis overwritten at each step"
+    ax.text(2.5, 0.4, words, va="center", size=TYPE)
 
 
 def _gru(ax: Axes) -> None:
-    _value(ax, (0.42, HIGH), "$h_{t-1}$", HIDDEN)
-    arrow(ax, (0.76, HIGH), (6.06, HIGH), HIDDEN)
-    _valve(ax, (3.7, HIGH), "z", "keeps")
-    _turn(ax, (0.96, HIGH), (0.96, LOW), (1.3, LOW), HIDDEN)
+    _value(ax, (FROM, HIGH), "$h_{t-1}$", HIDDEN)
+    arrow(ax, (FROM + 0.34, HIGH), (4.66, HIGH), HIDDEN)
+    _valve(ax, (2.9, HIGH), "z", "keeps")
+    _turn(ax, (FROM + 0.46, HIGH), (FROM + 0.46, LOW), (0.95, LOW), HIDDEN)
     end = _candidate(ax, "hn", "in", HIDDEN, gate="r")
-    ax.text(end + 0.18, LOW - 0.1, "n", ha="center", va="top")
-    _turn(ax, (end, LOW), (6.2, LOW), (6.2, HIGH - 0.14), HIDDEN)
-    _valve(ax, (4.8, LOW), "1 − z", "writes")
-    _plus(ax, (6.2, HIGH))
-    arrow(ax, (6.34, HIGH), (6.84, HIGH), HIDDEN)
-    _value(ax, (7.18, HIGH), "$h_t$", HIDDEN)
-    ax.text(4.0, INPUT, _gate_of("r", "z likewise"), va="center", size=10.5)
+    ax.text(end + 0.16, LOW - 0.1, "n", ha="center", va="top", size=LARGE)
+    _turn(ax, (end, LOW), (4.8, LOW), (4.8, HIGH - 0.14), HIDDEN)
+    _valve(ax, (3.75, LOW), "1 − z", "writes")
+    _plus(ax, (4.8, HIGH))
+    arrow(ax, (4.94, HIGH), (TO - 0.34, HIGH), HIDDEN)
+    _value(ax, (TO, HIGH), "$h_t$", HIDDEN)
+    ax.text(2.5, INPUT, _gate_of("r", "z likewise"), va="center", size=TYPE)
 
 
 def _lstm(ax: Axes) -> None:
-    _value(ax, (0.42, HIGH), "$c_{t-1}$", CELL)
-    arrow(ax, (0.76, HIGH), (4.76, HIGH), CELL)
-    _valve(ax, (2.6, HIGH), "f", "keeps")
-    _value(ax, (0.42, LOW), "$h_{t-1}$", HIDDEN)
-    arrow(ax, (0.76, LOW), (1.3, LOW), HIDDEN)
+    _value(ax, (FROM, HIGH), "$c_{t-1}$", CELL)
+    arrow(ax, (FROM + 0.34, HIGH), (3.71, HIGH), CELL)
+    _valve(ax, (2.2, HIGH), "f", "keeps")
+    _value(ax, (FROM, LOW), "$h_{t-1}$", HIDDEN)
     end = _candidate(ax, "hg", "ig", CELL, gate=None)
-    ax.text(end + 0.18, LOW - 0.1, "g", ha="center", va="top")
-    _turn(ax, (end, LOW), (4.9, LOW), (4.9, HIGH - 0.14), CELL)
-    _valve(ax, (4.0, LOW), "i", "writes")
-    _plus(ax, (4.9, HIGH))
-    arrow(ax, (5.04, HIGH), (6.84, HIGH), CELL)
-    _value(ax, (7.18, HIGH), "$c_t$", CELL)
-    arrow(ax, (5.5, HIGH), (5.5, LOW + 0.72), CELL)
-    box(ax, (5.5, LOW + 0.55), "tanh")
-    _turn(ax, (5.5, LOW + 0.38), (5.5, LOW), (6.84, LOW), HIDDEN)
-    _valve(ax, (6.3, LOW), "o", "shows")
-    _value(ax, (7.18, LOW), "$h_t$", HIDDEN)
-    ax.text(4.0, INPUT, _gate_of("f", "i and o likewise"), va="center", size=10.5)
+    ax.text(end + 0.16, LOW - 0.1, "g", ha="center", va="top", size=LARGE)
+    _turn(ax, (end, LOW), (3.85, LOW), (3.85, HIGH - 0.14), CELL)
+    _valve(ax, (3.12, LOW), "i", "writes")
+    _plus(ax, (3.85, HIGH))
+    arrow(ax, (3.99, HIGH), (TO - 0.34, HIGH), CELL)
+    _value(ax, (TO, HIGH), "$c_t$", CELL)
+    arrow(ax, (4.45, HIGH), (4.45, LOW + 0.72), CELL)
+    _step(ax, (4.45, LOW + 0.55), "tanh")
+    _turn(ax, (4.45, LOW + 0.38), (4.45, LOW), (TO - 0.34, LOW), HIDDEN)
+    _valve(ax, (5.0, LOW), "o", "shows")
+    _value(ax, (TO, LOW), "$h_t$", HIDDEN)
+    ax.text(2.2, INPUT, _gate_of("f", "i and o likewise"), va="center", size=TYPE)
 
 
 def _gate_of(gate: str, others: str) -> str:
-    return rf"${gate} = \sigma(W_{{i{gate}}} x_t + W_{{h{gate}}} h_{{t-1}})$, {others}"
+    return rf"${gate} = \sigma(W_{{i{gate}}}\, x_t + W_{{h{gate}}}\, h_{{t-1}})$, {others}"
 
 
 def _candidate(ax: Axes, of_state: str, of_input: str, colour: str, gate: str | None) -> float:
     """W h, through a gate if there is one, plus W x, and the tanh of it; return where it ends."""
-    box(ax, (1.6, LOW), rf"$W_{{{of_state}}}$")
-    plus = 3.0 if gate else 2.5
-    arrow(ax, (1.9, LOW), (plus - 0.14, LOW), HIDDEN)
+    arrow(ax, (0.82 if gate else FROM + 0.34, LOW), (0.95, LOW), HIDDEN)
+    _step(ax, (1.25, LOW), rf"$W_{{{of_state}}}$")
+    plus = 2.3 if gate else 1.9
+    arrow(ax, (1.55, LOW), (plus - 0.14, LOW), HIDDEN)
     if gate:
-        _valve(ax, (2.4, LOW), gate, "")
-    _value(ax, (0.42, INPUT), "$x_t$", OBSERVATION)
-    arrow(ax, (0.76, INPUT), (1.3, INPUT), OBSERVATION)
-    box(ax, (1.6, INPUT), rf"$W_{{{of_input}}}$")
-    _turn(ax, (1.9, INPUT), (plus, INPUT), (plus, LOW - 0.14), OBSERVATION)
+        _valve(ax, (1.85, LOW), gate, "")
+    _value(ax, (FROM, INPUT), "$x_t$", OBSERVATION)
+    arrow(ax, (FROM + 0.34, INPUT), (0.95, INPUT), OBSERVATION)
+    _step(ax, (1.25, INPUT), rf"$W_{{{of_input}}}$")
+    _turn(ax, (1.55, INPUT), (plus, INPUT), (plus, LOW - 0.14), OBSERVATION)
     _plus(ax, (plus, LOW))
-    arrow(ax, (plus + 0.14, LOW), (plus + 0.4, LOW), colour)
-    box(ax, (plus + 0.7, LOW), "tanh")
-    return plus + 1.0
+    arrow(ax, (plus + 0.14, LOW), (plus + 0.32, LOW), colour)
+    _step(ax, (plus + 0.62, LOW), "tanh")
+    return plus + 0.92
 
 
 def _value(ax: Axes, middle: Point, text: str, colour: str) -> None:
-    chip(ax, middle, text, colour, strength=0.12, size=(0.68, 0.4), fontsize=12.0)
+    chip(ax, middle, text, colour, strength=0.12, size=(0.68, 0.4), fontsize=LARGE)
+
+
+def _step(ax: Axes, middle: Point, text: str) -> None:
+    box(ax, middle, "")
+    ax.text(middle[0], middle[1] - 0.01, text, ha="center", va="center", size=LARGE, zorder=4)
 
 
 def _turn(ax: Axes, start: Point, corner: Point, end: Point, colour: str) -> None:
@@ -122,7 +128,7 @@ def _turn(ax: Axes, start: Point, corner: Point, end: Point, colour: str) -> Non
 
 def _plus(ax: Axes, middle: Point) -> None:
     ax.add_patch(Circle(middle, 0.14, fill=False, edgecolor=INK))
-    ax.text(*middle, "+", ha="center", va="center_baseline", size=12)
+    ax.text(*middle, "+", ha="center", va="center_baseline", size=LARGE)
 
 
 def _valve(ax: Axes, middle: Point, name: str, work: str) -> None:
@@ -132,6 +138,6 @@ def _valve(ax: Axes, middle: Point, name: str, work: str) -> None:
         corners = [(x, y), (x + side, y - 0.11), (x + side, y + 0.11)]
         ax.add_patch(Polygon(corners, facecolor=INK, edgecolor=INK, zorder=3))
     ax.plot([x, x], [y, y + 0.2], color=INK, linewidth=1.5)
-    ax.text(x, y + 0.22, name, ha="center", va="bottom", size=12)
+    ax.text(x, y + 0.22, name, ha="center", va="bottom", size=LARGE)
     if work:
-        ax.text(x + 0.09 + 0.05 * len(name), y + 0.23, work, ha="left", va="bottom", size=10)
+        ax.text(x + 0.1 + 0.055 * len(name), y + 0.23, work, ha="left", va="bottom", size=TYPE)

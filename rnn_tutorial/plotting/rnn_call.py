@@ -31,11 +31,11 @@ class RNNCall:
         bidirectional: a second row of cells per layer that runs from the last time to the first.
         batch_first: the batch axis of `input` and `output` comes before time.
         batched: False for a single sequence, with no batch axis anywhere.
-        length: L, the number of time steps.
+        length: T, the number of time steps.
         batch: N, the number of sequences; ignored when not batched.
-        input_size: H_in, the features of one time step.
-        hidden_size: the features of the hidden state, and of the cell state.
-        proj_size: features that an LSTM's hidden state is projected to; 0 for no projection.
+        input_size: D, the features of one time step.
+        hidden_size: H, the units of the hidden state, and of the cell state.
+        proj_size: units that an LSTM's hidden state is projected to; 0 for no projection.
 
     Raises:
         ValueError: for settings that PyTorch does not offer; the message names them.
@@ -68,7 +68,7 @@ class RNNCall:
 
     @property
     def directions(self) -> int:
-        """D: 2 when bidirectional, else 1."""
+        """Rows of cells in each layer: 2 when bidirectional, else 1."""
         return 2 if self.bidirectional else 1
 
     def __str__(self) -> str:
@@ -91,7 +91,7 @@ class RNNCall:
         )
 
     def data(self) -> torch.Tensor:
-        """An input for :meth:`module`: (L, N, H_in), (N, L, H_in) batch first, or (L, H_in)."""
+        """An input for :meth:`module`: (T, N, D), (N, T, D) batch first, or (T, D)."""
         sizes = [self.length, self.input_size]
         if self.batched:
             sizes.insert(0 if self.batch_first else 1, self.batch)
@@ -119,15 +119,17 @@ class RNNCall:
         return Shapes._make(None if tensor is None else tuple(tensor.shape) for tensor in tensors)
 
     def axes(self) -> dict[str, str]:
-        """The axis names of each tensor, in PyTorch's words; H_out is proj_size if that is set."""
+        """The axis names of each tensor; H is the hidden size, and D the features of the input."""
         batch = ["N"] if self.batched else []
-        time = [*batch, "L"] if self.batch_first else ["L", *batch]
-        state = ["D*num_layers", *batch]
+        time = [*batch, "T"] if self.batch_first else ["T", *batch]
+        twice = "2*" if self.bidirectional else ""
+        hidden = "proj_size" if self.proj_size else "H"
+        state = [f"{twice}num_layers", *batch]
         names = {
-            "input": [*time, "H_in"],
-            "h_0": [*state, "H_out"],
-            "c_0": [*state, "H_cell"],
-            "output": [*time, "D*H_out"],
+            "input": [*time, "D"],
+            "h_0": [*state, hidden],
+            "c_0": [*state, "H"],
+            "output": [*time, twice + hidden],
         }
         names |= {"h_n": names["h_0"], "c_n": names["c_0"]}
         return {tensor: f"({', '.join(axes)})" for tensor, axes in names.items()}

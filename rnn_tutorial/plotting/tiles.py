@@ -1,7 +1,7 @@
 """Batches as coloured tiles: the colour says which sequence, the number which time.
 
-Both pictures are computed by the calls that they show, on tiles that carry their own sequence and
-time. So a tile that lands in the wrong place can be seen.
+The calls that the pictures show also compute them, on tiles that carry their own sequence and time.
+So you can see a tile that lands in the wrong place.
 """
 
 from collections.abc import Sequence
@@ -26,9 +26,9 @@ Place = tuple[float | int, float | int]
 
 
 def draw_reshape_and_transpose(num_envs: int = 3, num_steps: int = 5) -> Figure:
-    """Draw what `transpose` and `reshape` make of a buffer (N, T) that should become (T, N).
+    """Draw an (N, T) buffer and its two ways to (T, N): `transpose` and `reshape`.
 
-    At the top the tiles lie in the order in which the buffer holds them. Below, row n is what a
+    The top row shows the tiles in the order in which the buffer holds them. Below, row n is what a
     time-major module reads as env n.
 
     Args:
@@ -41,9 +41,7 @@ def draw_reshape_and_transpose(num_envs: int = 3, num_steps: int = 5) -> Figure:
     env_nt, time_nt = np.indices((num_envs, num_steps))
     fig, ax = _canvas(2 * num_steps + 6.2, num_envs + 3.7)
     at = num_envs + 1.6
-    _text(
-        ax, (0, at + 1.1), f"in the buffer, ({num_envs}, {num_steps}), one env lies after the other"
-    )
+    _text(ax, (0, at + 1.1), f"in the buffer, ({num_envs}, {num_steps}): one env after another")
     for i, (env, time) in enumerate(zip(env_nt.flat, time_nt.flat, strict=True)):
         _tile(ax, (i, at), int(env), int(time))
     ways = [("transpose", env_nt.T, time_nt.T)]
@@ -73,7 +71,7 @@ def draw_packed(lengths: Sequence[int]) -> Figure:
     rows, last = len(lengths), max(lengths)
     fig, ax = _canvas(max(last + 7, len(packed.data) + GAP * last), rows + 4.6)
     base, left = 3.5, 4
-    _text(ax, (left, base + rows + 0.1), f"the padded batch, {last} times of {rows} sequences")
+    _text(ax, (left, base + rows + 0.1), f"the padded batch: {rows} sequences, {last} time steps")
     for n, size in enumerate(lengths):
         row = base + rows - 1 - n
         _text(ax, (left - 0.25, row + 0.5), f"length {size}", ha="right", va="center")
@@ -89,7 +87,7 @@ def draw_packed(lengths: Sequence[int]) -> Figure:
 
 
 def _canvas(columns: float | int, rows: float) -> tuple[Figure, Axes]:
-    """A figure that is so many tiles wide and high."""
+    """An empty figure, measured in tiles."""
     fig, ax = figure(size=(TILE * columns, TILE * rows))
     fig.set_layout_engine("none")
     ax.set_position((0, 0, 1, 1))

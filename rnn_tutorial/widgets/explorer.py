@@ -12,10 +12,10 @@ from rnn_tutorial.widgets.live import LiveView, row, share
 # control -> (field of RNNCall, label, smallest, largest)
 SLIDERS = {
     "num_layers": ("layers", 1, 4),
-    "length": ("L (time)", 1, 12),
+    "length": ("T (time)", 1, 12),
     "batch": ("N (batch)", 1, 8),
-    "input_size": ("H_in", 1, 16),
-    "hidden_size": ("hidden_size", 1, 16),
+    "input_size": ("D (features)", 1, 16),
+    "hidden_size": ("H (hidden)", 1, 16),
     "proj_size": ("proj_size", 0, 15),
 }
 
@@ -23,8 +23,8 @@ SLIDERS = {
 class ShapeExplorer(LiveView):
     """Controls above the grid of cells; the shapes in the picture come from the real module.
 
-    Controls without effect under the present settings are disabled: `proj_size` unless the cell
-    is an LSTM, `batch_first` and N without a batch. `proj_size` stays below `hidden_size`.
+    Controls without effect under the current settings are disabled: `proj_size` unless the cell
+    is an LSTM, and without a batch also `batch_first` and N. `proj_size` stays below `hidden_size`.
 
     Args:
         highlight: the parts to emphasise first, any of "output", "h_n", "corner" and "c_n"; also
