@@ -104,7 +104,7 @@ def draw_cell_grid(
 
 
 def _row(ax: Axes, grid: _Grid, layer: int, direction: int, highlight: Collection[str]) -> None:
-    """One direction of one layer: h_0 enters, each cell passes the state to the next, h_n leaves."""
+    """One direction of one layer: h_0 enters, each cell passes the state on, h_n leaves."""
     call, last = grid.call, len(grid.times) - 1
     k = layer * call.directions + direction
     bottom = grid.bottom(layer, direction)

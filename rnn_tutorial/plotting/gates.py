@@ -51,7 +51,7 @@ def _rnn(ax: Axes) -> None:
     end = _candidate(ax, "hh", "ih", HIDDEN, gate=None)
     arrow(ax, (end, LOW), (TO - 0.34, LOW), HIDDEN)
     _value(ax, (TO, LOW), "$h_t$", HIDDEN)
-    words = "no gate: all of the state\nis overwritten at each step"
+    words = "the whole state is\noverwritten at each step"
     ax.text(2.5, 0.4, words, va="center", size=TYPE)
 
 
