@@ -1,4 +1,4 @@
-"""Figures of the point envs: what is hidden, what is seen, what it is worth."""
+"""Figures of the point envs: what is hidden, what is seen, what each policy earns."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -98,7 +98,8 @@ def draw_returns(returns: Mapping[str, Mapping[str, float]], bounds: Mapping[str
         rows = range(len(by_policy))
         ax.hlines(rows, 0, 1, transform=ax.get_yaxis_transform(), color=INK, alpha=0.3, lw=0.8)
         ax.plot(list(by_policy.values()), rows, "o", ms=9, color=REWARD)
-        ax.axvline(bounds[name], ymax=0.84, color=INK, lw=1.4, ls=":")
+        ends = (-0.4, len(by_policy) - 0.5)  # the line ends below its name
+        ax.plot([bounds[name]] * 2, ends, color=INK, lw=1.4, ls=":")
         low, high = min(by_policy.values()), max(by_policy.values())
         side = "center" if bounds[name] > low + 0.25 * (high - low) else "left"
         ax.text(bounds[name], -0.55, "bound for blind policies", ha=side, fontsize=10)

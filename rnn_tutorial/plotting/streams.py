@@ -39,7 +39,7 @@ def draw_stream(
         ax: where to draw.
         observations: (T, D), at most about 1 in size.
         names: D names, from the first number of the observation to the last.
-        boundaries: times whose observation begins an episode; a dashed line stands before each.
+        boundaries: times whose observation begins an episode; a dashed line is drawn before each.
         colour: of all rows; None means green for actions, purple for rewards, else blue.
 
     Raises:
