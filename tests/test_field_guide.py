@@ -1,4 +1,4 @@
-"""The field guide: what the heads read in acting and training, its picture, its view, the costs."""
+"""The field guide: hidden states in acting and training, its picture, its view, the costs."""
 
 import numpy as np
 import pytest
@@ -7,7 +7,14 @@ from IPython.core.formatters import DisplayFormatter
 from rnn_tutorial.doctor.zoo import BUGS
 from rnn_tutorial.doctor.zoo.costs import costs, final_returns
 from rnn_tutorial.doctor.zoo.two_paths import two_paths
-from rnn_tutorial.plotting.bugs import draw_bug, draw_changes, draw_cost_kinds, draw_costs
+from rnn_tutorial.plotting.bugs import (
+    curves_of,
+    draw_bug,
+    draw_changes,
+    draw_cost_kinds,
+    draw_costs,
+    six_agents,
+)
 from rnn_tutorial.plotting.figures import pixels
 from rnn_tutorial.widgets.field_guide import FieldGuide
 
@@ -98,19 +105,21 @@ def dots(ax):
 
 def test_every_bug_has_its_dot_filled_where_ten_seeds_show_it():
     table = costs()
-    expected = set(table[["cost", "shows"]].itertuples(index=False, name=None))
+    lost = table.assign(lost=-table["cost"])[["lost", "shows"]]
+    expected = set(lost.itertuples(index=False, name=None))
     kinds, by_name = draw_cost_kinds(table), draw_costs(table)
     assert dots(kinds.axes[0]) == expected
     large, small = map(dots, by_name.axes)
     assert large | small == expected
-    assert max(large)[0] < min(small)[0]
+    assert min(large)[0] > max(small)[0]
     rows = [text.get_text() for ax in by_name.axes for text in ax.get_yticklabels()]
     assert rows == table["bug"].to_list()
     assert len(kinds.axes[0].get_yticklabels()) == 7
 
 
 def test_dots_of_one_row_do_not_cover_each_other_and_names_are_apart():
-    fig = draw_cost_kinds(costs(), ["amnesia", "gradient_cut", "hidden_member"])
+    named = ["amnesia", "cell_not_cleared", "hidden_member", "zero_starts", "first_layer_read"]
+    fig = draw_cost_kinds(costs(), named)
     pixels(fig)
     (ax,) = fig.axes
     lines = [line for line in ax.lines if line.get_marker() == "o"]
@@ -118,9 +127,36 @@ def test_dots_of_one_row_do_not_cover_each_other_and_names_are_apart():
     apart = np.linalg.norm(places[:, None] - places, axis=-1) + 99 * np.eye(len(places))
     assert apart.min() > 5  # pixels; a dot is 8 wide
     boxes = [text.get_window_extent() for text in ax.texts]
-    assert [text.get_text() for text in ax.texts] == ["amnesia", "gradient_cut", "hidden_member"]
+    assert {text.get_text() for text in ax.texts} == set(named)
     assert not any(a.overlaps(b) for i, a in enumerate(boxes) for b in boxes[i + 1 :])
     assert all(fig.bbox.containsx(box.x0) and fig.bbox.containsx(box.x1) for box in boxes)
+
+
+@pytest.mark.parametrize("name", ["zero_starts", "missing_state"])
+def test_a_bug_reads_in_a_narrow_column(name):
+    """A picture of 620 pixels has type of 11 points; its texts stay inside and apart."""
+    fig = draw_bug(BUGS[name])
+    pixels(fig)
+    assert fig.get_size_inches()[0] <= 6.2
+    texts = [text for ax in fig.axes for text in (*ax.texts, ax.title, ax.xaxis.label)]
+    texts = [text for text in texts if text.get_text()]
+    assert all(text.get_fontsize() >= 11 for text in texts)
+    boxes = [text.get_window_extent() for text in texts]
+    assert not any(a.overlaps(b) for i, a in enumerate(boxes) for b in boxes[i + 1 :])
+    assert all(fig.bbox.containsx(box.x0) and fig.bbox.containsx(box.x1) for box in boxes)
+
+
+def test_the_puzzle_has_five_bugs_and_a_healthy_agent_with_ten_seeds_each():
+    agents = six_agents(9)
+    assert list(agents) == [*"ABCDEF"]
+    assert sum(not agent.changes for agent in agents.values()) == 1
+    assert len({agent.course for agent in agents.values()}) == 1
+    assert [a.name for a in six_agents(1).values()] != [a.name for a in agents.values()]
+    curves = curves_of(agents)
+    assert (curves.groupby("agent")["seed"].nunique() == 10).all()
+    for letter, table in curves.groupby("agent"):
+        name = agents[letter].name if agents[letter].changes else "healthy"
+        assert set(table["bug"]) == {name}
 
 
 def test_changes_are_drawn_beside_the_flag():

@@ -10,8 +10,8 @@ from rnn_tutorial.plotting.inside import (
     draw_fates,
     draw_scores,
     draw_swaps,
+    draw_trajectories,
     draw_visits,
-    draw_ways,
     mean_and_interval,
 )
 
@@ -35,6 +35,15 @@ def test_swaps_draw_the_means_at_their_times(rng):
     fig = draw_swaps(range(5), own, partner, {"best": np.zeros(5)})
     lines = [line.get_ydata() for line in fig.axes[0].lines]
     np.testing.assert_allclose(lines, [own.mean(1), partner.mean(1), np.zeros(5)])
+
+
+def test_the_band_of_swaps_takes_two_partners_as_one(rng):
+    """Partners with opposite numbers: every pair has the same mean, so the band has no width."""
+    one = rng.random((5, 20))
+    agents = np.stack((one, 1 - one), axis=2).reshape(5, 40)
+    fig = draw_swaps(range(5), agents, agents, {})
+    for band in fig.axes[0].collections:
+        np.testing.assert_allclose(band.get_paths()[0].vertices[:, 1], 0.5)
 
 
 def test_the_names_of_swaps_are_beside_their_lines_and_apart():
@@ -74,10 +83,21 @@ def test_names_of_scores_do_not_cover_each_other():
     draw_scores(ax, {name: (np.full(9, 0.5), "black", "-") for name in "abc"}, "score")
     heights = sorted(text.get_position()[1] for text in ax.texts)
     low, high = ax.get_ylim()
-    assert (np.diff(heights) > 0.07 * (high - low)).all()
+    assert (np.diff(heights) > 0.09 * (high - low)).all()
     assert low < heights[0] < heights[-1] < high
     assert ax.get_ylabel() == "score"
     assert fig.axes == [ax]
+
+
+def test_names_of_scores_stay_in_the_axes_when_lines_end_at_the_top_and_at_the_bottom():
+    _, ax = figure()
+    ends = {"a": 1.0, "b": 1.0, "c": 0.5, "d": 0.0, "e": 0.0}
+    draw_scores(ax, {name: (np.full(9, end), "C0", "-") for name, end in ends.items()}, "score")
+    places = {text.get_text(): text.get_position()[1] for text in ax.texts}
+    low, high = ax.get_ylim()
+    assert all(low < place < high for place in places.values())
+    assert (np.diff(sorted(places.values())) > 0.09 * (high - low)).all()
+    assert places["c"] == 0.5
 
 
 def test_each_line_of_scores_runs_on_to_its_name():
@@ -93,14 +113,15 @@ def test_each_line_of_scores_runs_on_to_its_name():
         assert way.get_ydata()[-1] == text.get_position()[1]
 
 
-def test_ways_are_coloured_by_their_number(rng):
-    ways = {name: rng.normal(size=(4, 3, 2)) for name in ("gru", "lstm")}
-    fig = draw_ways(ways, np.array([0.0, 1.0, 0.0]), "angle")
+def test_trajectories_are_coloured_by_their_number(rng):
+    paths = {name: rng.normal(size=(4, 3, 2)) for name in ("gru", "lstm")}
+    fig = draw_trajectories(paths, np.array([0.0, 1.0, 0.0]), "angle")
     assert len(fig.axes) == 3  # one colour bar for both
-    for ax, name in zip(fig.axes, ways, strict=False):
+    for ax, name in zip(fig.axes, paths, strict=False):
         assert ax.get_title() == name
         drawn = [line for line in ax.lines if len(line.get_xdata()) == 4]
-        np.testing.assert_allclose([line.get_xydata() for line in drawn], ways[name].swapaxes(0, 1))
+        expected = paths[name].swapaxes(0, 1)
+        np.testing.assert_allclose([line.get_xydata() for line in drawn], expected)
         colours = [line.get_color() for line in drawn]
         assert colours[0] == colours[2] != colours[1]
 

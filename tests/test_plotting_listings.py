@@ -1,11 +1,12 @@
-"""Listings: a diff is escaped, tinted and wrapped between words; source is shown as code."""
+"""Listings: diffs are escaped, tinted and wrapped between words; reports show some rows."""
 
 import re
 
 import pytest
 
 from rnn_tutorial.colours import ACTION, CELL
-from rnn_tutorial.plotting.listings import diff_html, show_diff, show_source
+from rnn_tutorial.doctor.report import Finding, Report
+from rnn_tutorial.plotting.listings import diff_html, show_diff, show_report, show_source
 
 DIFF = "--- a\n+++ b\n@@ -1 +1 @@\n same\n-    old < 1\n+new"
 
@@ -53,3 +54,21 @@ def test_source_is_shown_with_its_indentation(capsys):
     assert ">    return listing_html(diff, TINTS)</div>" in shown
     assert shown.index("def diff_html") < shown.index("def show_diff")
     assert "background" not in shown
+
+
+def test_a_report_shows_some_rows_and_folds_all_of_them(capsys, monkeypatch):
+    shown = []
+    monkeypatch.setattr(
+        "rnn_tutorial.plotting.listings.display", lambda data, raw: shown.append(data)
+    )
+    checks = [Finding(name, "passed", f"seen {name}") for name in "abc"]
+    report = Report("mine", (*checks, Finding("d", "failed", "seen d", "cause", "cure", "01: x")))
+    for names, expected in ((["a", "c"], "ac"), ((), "d")):
+        show_report(report, names)
+        html, plain = shown[-1]["text/html"], shown[-1]["text/plain"]
+        above, _, below = html.partition("<details>")
+        assert [name for name in "abcd" if f"seen {name}" in above] == list(expected)
+        assert [name for name in "abcd" if f"seen {name}" in plain] == list(expected)
+        assert all(f"seen {name}" in below for name in "abcd")
+        assert above.count(report.verdict) == plain.count(report.verdict) == 1
+        assert report.verdict not in below

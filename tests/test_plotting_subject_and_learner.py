@@ -33,10 +33,18 @@ def test_texts_keep_apart_and_inside():
         assert not any(box.overlaps(other) for other in boxes[i + 1 :])
 
 
-def test_what_belongs_to_the_learner_is_on_the_right():
+def test_what_belongs_to_the_learner_is_below_and_questions_are_on_the_right():
     (ax,) = draw_subject_and_learner().axes
-    place = {text.get_text(): text.get_position()[0] for text in ax.texts}
-    half = ax.get_xlim()[1] / 2
-    assert place["unroll(obs, state, reset)"] < half < place["minibatches()"]
-    assert place["Do T steps equal one unroll?"] < half
-    assert place["Is the ratio 1 before the first update?"] > half
+    place = {text.get_text(): text.get_position() for text in ax.texts}
+    subject, learner = place["unroll(obs, state, reset)"], place["minibatches()"]
+    asked = {"subject": "Do T steps equal one unroll?", "learner": LEARNER[2][0]}
+    assert subject[1] < learner[1]
+    assert place[asked["subject"]][1] < learner[1] < place[LEARNER[2][-1]][1]
+    assert place[asked["learner"]][1] > subject[1]
+    assert all(place[question][0] > subject[0] for question in asked.values())
+
+
+def test_it_reads_in_a_narrow_column():
+    fig = draw_subject_and_learner()
+    assert fig.get_size_inches()[0] <= 6.2
+    assert min(text.get_fontsize() for text in fig.axes[0].texts) >= 10.5

@@ -1,15 +1,15 @@
-"""Pictures of bugs: what the heads read in acting and in training, and what a bug costs."""
+"""Pictures of bugs: hidden states in acting and in training, and the return that a bug costs."""
 
 from collections.abc import Collection, Mapping
 from textwrap import fill
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from rnn_tutorial.colours import ACTION, BOUNDARY, INK, PADDING, REWARD
-from rnn_tutorial.doctor.zoo import FILES
+from rnn_tutorial.doctor.zoo import BUGS, FILES
 from rnn_tutorial.doctor.zoo.bug import Bug
 from rnn_tutorial.doctor.zoo.two_paths import TwoPaths, two_paths
 from rnn_tutorial.plotting.figures import figure
@@ -32,26 +32,46 @@ KINDS = {
 }  # the zoo's files, in words
 
 
+PUZZLE = ("zero_starts", "hidden_member", "padding_in_loss", "sum_across_ends", "carried_detached")
+
+
+def six_agents(seed: int) -> dict[str, Bug]:
+    """Return five bugs and their healthy twin under the letters A to F, in a random order."""
+    agents = [*(BUGS[name] for name in PUZZLE), BUGS[PUZZLE[0]].healthy]
+    order = np.random.default_rng(seed).permutation(len(agents))
+    return {letter: agents[i] for i, letter in zip(order, "ABCDEF", strict=True)}
+
+
+def curves_of(agents: Mapping[str, Bug]) -> "pd.DataFrame":
+    """Return the agents' own learning curves in one table, with their letters in column "agent"."""
+    import pandas as pd
+
+    parts = []
+    for letter, agent in agents.items():
+        table, name = agent.curves(), agent.name if agent.changes else "healthy"
+        parts.append(table[table["bug"] == name].assign(agent=letter))
+    return pd.concat(parts)
+
+
 def draw_bug(bug: Bug, seed: int = 0) -> Figure:
-    """Draw what the heads read, healthy and sick, and the learning curves beside it.
+    """Draw the hidden states, healthy and sick, and the learning curves below them.
 
     Args:
         bug: of the zoo.
         seed: of the rollouts; the curves are those of data/.
     """
-    fig, axes = figure(3, 3, size=(10.4, 4.6), width_ratios=(1, 1, 1.15))
-    for ax in axes[1:, 2]:
-        ax.remove()
+    fig, axes = figure(4, 2, size=(6.2, 7.4), height_ratios=(1, 1, 1, 2))
     paths = {"healthy": two_paths(bug.healthy, seed=seed), "sick": two_paths(bug, seed=seed)}
-    draw_two_paths(axes[:, :2], paths, paths["sick"].telling_env())
-    ax = axes[0, 2]
-    ax.set_subplotspec(axes[0, 0].get_gridspec()[:, 2])
-    draw_damage(ax, bug)
+    draw_two_paths(axes[:3], paths, paths["sick"].telling_env())
+    below, unused = axes[3]
+    unused.remove()
+    below.set_subplotspec(below.get_gridspec()[3, :])
+    draw_damage(below, bug)
     return fig
 
 
 def draw_two_paths(axes: np.ndarray, paths: dict[str, TwoPaths], env: int) -> None:
-    """Draw a column for each rollout: acting, training and their difference below each other.
+    """Draw a column for each rollout: acting, training, and their difference.
 
     All share one scale. A dashed line comes before a step that begins an episode; what training
     never sees is hatched.
@@ -73,12 +93,12 @@ def draw_two_paths(axes: np.ndarray, paths: dict[str, TwoPaths], env: int) -> No
             ax.set(xlabel="", ylabel="", yticks=[])
             for t in np.flatnonzero(np.isnan(hidden_th).any(1)):
                 ax.axvspan(t - 0.5, t + 0.5, fc="none", ec=PADDING, hatch="////", lw=0)
-            ax.set_title(f"{name}: {what}", fontsize=10)
+            ax.set_title(f"{name}: {what}", fontsize=11)
             ax.tick_params(labelbottom=ax is axes[-1, column])
         axes[-1, column].set_xlabel(f"time (steps), env {env}")
     for ax in axes[:, 0]:
         ax.set_ylabel("unit")
-    axes[0, 0].figure.colorbar(image, ax=list(axes[:, -1]), fraction=0.06, label="hidden state")
+    axes[0, 0].figure.colorbar(image, ax=list(axes[:, -1]), fraction=0.07, label="hidden state")
 
 
 def draw_damage(ax: Axes, bug: Bug) -> None:
@@ -90,34 +110,24 @@ def draw_damage(ax: Axes, bug: Bug) -> None:
         if len(runs):
             ends[name] = draw_runs(ax, runs, style)
     span = table["steps"].max() / 1000
-    ax.set_xlim(0, 1.33 * span)
+    ax.set_xlim(0, 1.3 * span)
     ax.set_xticks([tick for tick in ax.get_xticks() if tick <= span])
     low, high = ax.get_ylim()
     places = dict(ends)
-    if len(ends) == 2 and abs(ends["sick"] - ends["healthy"]) < 0.06 * (high - low):
+    apart = 0.11 * (high - low)  # so that the two numbers don't cover each other
+    if len(ends) == 2 and abs(ends["sick"] - ends["healthy"]) < apart:
         middle = sum(ends.values()) / 2
         up = "sick" if ends["sick"] > ends["healthy"] else "healthy"
-        places = {n: middle + (0.03 if n == up else -0.03) * (high - low) for n in ends}
+        places = {n: middle + (0.5 if n == up else -0.5) * apart for n in ends}
     for name, end in ends.items():
-        ax.text(
-            1.02 * span,
-            places[name],
-            f"{name} {end:.1f}".replace("-", "−"),
-            va="center",
-            fontsize=9,
-        )
+        words = f"{name} {end:.1f}".replace("-", "−")
+        ax.text(1.02 * span, places[name], words, va="center", fontsize=11)
     seeds = table["seed"].nunique()
-    ax.set_title(f"return while learning, {seeds} seeds", fontsize=10)
-    ax.set(xlabel="thousand steps of experience", ylabel="return, mean over a rollout")
+    ax.set_title(f"return while learning, {seeds} seeds", fontsize=11)
+    ax.set(xlabel="thousand steps of experience", ylabel="mean return")
     if bug.error:
-        ax.text(
-            0.36,
-            0.25,
-            "sick: training ends with\n" + fill(bug.error[:150], 30),
-            transform=ax.transAxes,
-            fontsize=8.5,
-            va="center",
-        )
+        words = "sick: training ends with\n" + fill(bug.error[:150], 42)
+        ax.text(0.24, 0.3, words, transform=ax.transAxes, fontsize=11, va="center")
 
 
 def draw_changes(changes: Mapping[str, np.ndarray], flag: int) -> Figure:
@@ -127,74 +137,77 @@ def draw_changes(changes: Mapping[str, np.ndarray], flag: int) -> Figure:
         changes: title -> (T,), the largest change of the action's mean.
         flag: the step that the flag belongs to; a dashed line comes before it.
     """
-    fig, axes = figure(1, len(changes), size=(9.0, 2.6), sharex=True, sharey=True)
+    fig, axes = figure(1, len(changes), size=(6.2, 2.4), sharex=True, sharey=True)
     for ax, (title, change) in zip(axes, changes.items(), strict=True):
         ax.bar(range(len(change)), change, color=ACTION)
         ax.axvline(flag - 0.5, color=BOUNDARY, ls="--")
-        ax.set(title=title, xlabel="time (steps)", xticks=range(0, len(change), 2))
-    axes[0].set_ylabel("change of the action's mean")
+        ax.set_title(title, fontsize=11)
+        ax.set(xlabel="time (steps)", xticks=range(0, len(change), 3))
+    axes[0].set_ylabel("change of the mean")
     return fig
 
 
 def draw_cost_kinds(costs: "pd.DataFrame", named: Collection[str] = ()) -> Figure:
-    """Draw a dot for each bug at its cost, a row for each kind of bug.
+    """Draw a dot for each bug at the return that it costs, a row for each kind of bug.
 
     A dot is filled where ten seeds show the cost, open where they do not. Dots that would cover
     each other are stacked.
 
     Args:
         costs: as `doctor.zoo.costs.costs` gives them.
-        named: bugs whose name is written above their dot.
+        named: bugs whose name is written below their dot.
     """
-    fig, ax = figure(size=(9.0, 0.52 * len(FILES) + 0.7))
-    table = costs.set_index("bug")
+    fig, ax = figure(size=(6.2, 0.62 * len(FILES) + 0.7))
+    table = costs.set_index("bug").assign(lost=-costs.set_index("bug")["cost"])
     labels = []
     for row, file in enumerate(FILES):
         bugs = table.loc[[bug.name for bug in file.BUGS if bug.name in table.index]]
         labels.append(f"{KINDS[file.__name__.rpartition('.')[2]]} ({len(bugs)})")
         taken: list[float] = []
-        for bug, cost, shows in bugs[["cost", "shows"]].sort_values("cost").itertuples():
-            level = next(n for n in range(9) if n >= len(taken) or cost - taken[n] > 0.35)
-            taken[level : level + 1] = [cost]
-            height = row + 0.2 - 0.13 * level
-            ax.plot(cost, height, "o", color=REWARD, ms=6, mfc=REWARD if shows else "none")
+        for bug, lost, shows in bugs[["lost", "shows"]].sort_values("lost").itertuples():
+            level = next(n for n in range(9) if n >= len(taken) or lost - taken[n] > 0.55)
+            taken[level : level + 1] = [lost]
+            height = row + 0.15 - 0.12 * level
+            ax.plot(lost, height, "o", color=REWARD, ms=6, mfc=REWARD if shows else "none")
             if bug in named:
-                beside = cost > -1  # above it are others
-                words = {"ha": "left" if beside else "center", "va": "center", "color": INK}
-                place = {"xytext": (7, 0) if beside else (0, 9), "textcoords": "offset points"}
-                ax.annotate(str(bug), (cost, height), fontsize=8, **words, **place)
+                words: dict[str, Any] = {"va": "center", "color": INK, "fontsize": 10}
+                side = "right" if lost > 0.7 * table["lost"].max() else "left"
+                place: dict[str, Any] = {"xytext": (-4 if side == "left" else 4, -11)}
+                ax.annotate(
+                    str(bug), (lost, height), ha=side, textcoords="offset points", **words, **place
+                )
     ax.axvline(0, color=INK, lw=1, zorder=0)
     for row in range(1, len(FILES)):
         ax.axhline(row - 0.5, color=INK, lw=0.5, alpha=0.4)
     ax.set_yticks(range(len(FILES)), labels)
     ax.tick_params(axis="y", length=0)
-    ax.set(xlim=(1.1 * costs["cost"].min(), 4.5), ylim=(len(FILES) - 0.5, -0.5))
-    ax.set_xlabel("final return, with the bug minus without")
+    ax.set(xlim=(-1.2, 1.05 * table["lost"].max()), ylim=(len(FILES) - 0.5, -0.5))
+    ax.set_xlabel("return lost to the bug")
     return fig
 
 
-def draw_costs(costs: "pd.DataFrame", split: float = -2.5) -> Figure:
-    """Draw each bug's cost and its interval, by name: the large ones left, the small ones right.
+def draw_costs(costs: "pd.DataFrame", split: float = 2.5) -> Figure:
+    """Draw what each bug costs and its interval, by name: the large costs above the small ones.
 
     Args:
         costs: as `doctor.zoo.costs.costs` gives them.
-        split: costs below it are in the left panel. The right one has a scale of its own.
+        split: the lower panel has the bugs that cost less than this, on a scale of its own.
     """
-    parts = costs[costs["cost"] < split], costs[costs["cost"] >= split]
-    height = 0.21 * max(map(len, parts)) + 1.1
-    fig, axes = figure(1, 2, size=(9.6, height))
-    titles = f"more than {-split:g} lost", f"less than {-split:g} lost, on a finer scale"
+    parts = costs[-costs["cost"] > split], costs[-costs["cost"] <= split]
+    counts = [len(part) + 2 for part in parts]
+    fig, axes = figure(2, 1, size=(6.2, 0.24 * sum(counts) + 0.8), height_ratios=counts)
+    titles = f"more than {split:g} lost", f"less than {split:g} lost, on a finer scale"
     for ax, part, title in zip(axes, parts, titles, strict=True):
         rows = np.arange(len(part))
         for shows, face in ((True, REWARD), (False, "none")):
             some = (part["shows"] == shows).to_numpy()
-            ax.plot(part["cost"][some], rows[some], "o", color=REWARD, ms=6, mfc=face)
-        for row, (low, high) in enumerate(part[["low", "high"]].to_numpy()):
-            ax.plot((low, high), (row, row), color=REWARD, lw=1.6, alpha=0.6)
+            ax.plot(-part["cost"][some], rows[some], "o", color=REWARD, ms=6, mfc=face)
+        for row, interval in enumerate(-part[["low", "high"]].to_numpy()):
+            ax.plot(interval, (row, row), color=REWARD, lw=1.6, alpha=0.6)
         ax.axvline(0, color=INK, lw=1, zorder=0)
-        ax.set_yticks(rows, part["bug"], fontsize=9)
-        ax.set_ylim(max(map(len, parts)) - 0.4, -0.6)
+        ax.set_yticks(rows, part["bug"], fontsize=10.5)
+        ax.set_ylim(len(part) - 0.4, -0.6)
         ax.grid(axis="x", color=INK, lw=0.5, alpha=0.4)
-        ax.set_title(title, fontsize=10)
-    fig.supxlabel("final return, with the bug minus without", fontsize=11)
+        ax.set_title(title, fontsize=11)
+    fig.supxlabel("return lost to the bug", fontsize=11)
     return fig

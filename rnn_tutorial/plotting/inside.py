@@ -1,4 +1,4 @@
-"""Figures on what a memory knows: swaps, probes over time, ways through state space, delays."""
+"""Figures on what a memory knows: swaps, probes over time, trajectories of the state, delays."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -22,7 +22,7 @@ STYLES = ("-", "--", ":")
 def mean_and_interval(
     values: Array, level: float = 0.95, resamples: int = 2000, seed: int = 0
 ) -> tuple[Array, Array, Array]:
-    """Means over the last axis with percentile bootstrap intervals: mean, low, high."""
+    """Return means over the last axis with percentile bootstrap intervals: mean, low, high."""
     count = values.shape[-1]
     drawn = np.random.default_rng(seed).multinomial(count, np.full(count, 1 / count), resamples)
     means = values @ drawn.T / count  # (..., resamples)
@@ -33,24 +33,26 @@ def mean_and_interval(
 def draw_swaps(
     times: Sequence[int], own: Array, partner: Array, limit: Mapping[str, Array]
 ) -> Figure:
-    """Draws the distance at the end from the own and the partner's goal over the time of the swap.
+    """Draw the distance at the end from the own and the partner's goal over the time of the swap.
 
     Args:
         times: K times.
-        own, partner: (K, pairs), one number for each pair; drawn as mean and 95 % interval.
+        own, partner: (K, 2 * pairs), a number for each agent; neighbours are partners. Drawn as the
+            mean, with its 95% interval over the pairs.
         limit: name -> (K,), lines to compare with.
     """
-    fig, ax = figure(size=(9, 3.6))
-    words: Any = {"textcoords": "offset points", "fontsize": 9, "ha": "center"}
+    fig, ax = figure(size=(6.2, 3.6))
+    words: Any = {"textcoords": "offset points", "fontsize": 10.5, "ha": "center"}
     for values, colour, name in (
         (own, OBSERVATION, "from the own goal"),
         (partner, HIDDEN, "from the partner's goal"),
     ):
-        mean, low, high = mean_and_interval(values)
+        of_pairs = values.reshape(len(values), -1, 2).mean(2)  # two partners are not independent
+        mean, low, high = mean_and_interval(of_pairs)
         ax.fill_between(times, low, high, color=colour, alpha=0.3, lw=0)
         ax.plot(times, mean, color=colour)
         at = len(times) // 3  # where the lines are far apart
-        ax.annotate(name, (times[at], high[at]), xytext=(0, 5), va="bottom", color=colour, **words)
+        ax.annotate(name, (times[at], high[at]), xytext=(0, 7), va="bottom", color=colour, **words)
     for name, values in limit.items():
         ax.plot(times, values, color=BOUNDARY, ls="--")
         at, room = 2 * len(times) // 3, {"xytext": (10, -8), "va": "top"}
@@ -62,9 +64,9 @@ def draw_swaps(
 
 
 def draw_fates(paths: Mapping[str, Sequence[Array]], goals: Array, rows: int = 2) -> Figure:
-    """Draws paths (T + 1, 2) of some episodes, a panel for each treatment of the state.
+    """Draw paths (T + 1, 2) of some episodes, a panel for each treatment of the state.
 
-    All panels have the same limits, within which every path stays.
+    All panels have the same limits, and every path stays within them.
 
     Args:
         paths: title -> a path for each episode.
@@ -93,7 +95,7 @@ def draw_fates(paths: Mapping[str, Sequence[Array]], goals: Array, rows: int = 2
 def draw_scores(
     ax: Axes, lines: Mapping[str, tuple[Array, str, str]], label: str, room: float = 0.3
 ) -> None:
-    """Draws scores over time; each line runs on, thin, to its name on the right.
+    """Draw scores over time; each line continues, thin, to its name on the right.
 
     Args:
         ax: where to draw.
@@ -107,36 +109,39 @@ def draw_scores(
         names.append((float(values[-1]), name, colour, style))
     names.sort()
     (low, high), steps = ax.get_ylim(), len(next(iter(lines.values()))[0])
-    gap = 0.08 * (high - low)
+    gap = 0.1 * (high - low)
     places: list[float] = []
     for value, *_ in reversed(names):  # from above, so that no name covers another
         places.append(min(value, places[-1] - gap if places else high - gap / 2))
-    lift = max(0.0, low + gap / 2 - places[-1])
+    floor = low + gap / 2
+    for i in reversed(range(len(places))):  # and from below, so that none leaves the axes
+        places[i] = max(places[i], floor)
+        floor = places[i] + gap
     elbow, start = steps - 1 + 0.1 * room * steps, steps - 1 + 0.22 * room * steps
     for (value, name, colour, style), place in zip(names, reversed(places), strict=True):
-        way = (steps - 1, elbow, start), (value, place + lift, place + lift)
+        way = (steps - 1, elbow, start), (value, place, place)
         ax.plot(*way, color=colour, ls=style, lw=1)
-        ax.text(start + 0.01 * steps, place + lift, name, color=colour, fontsize=9, va="center")
+        ax.text(start + 0.01 * steps, place, name, color=colour, fontsize=10.5, va="center")
     ax.set(xlabel="time (steps)", ylabel=label, xlim=(0, (1 + room) * steps), ylim=(low, high))
     ax.set_xticks(range(0, steps, 5 if steps <= 40 else 10))
 
 
-def draw_ways(ways: Mapping[str, Array], colours: Array, label: str) -> Figure:
-    """Draws ways of the state through a plane of state space, coloured by a number.
+def draw_trajectories(paths: Mapping[str, Array], colours: Array, label: str) -> Figure:
+    """Draw trajectories of the state in a plane of state space, coloured by a number.
 
     The first step is a ring, the last a dot.
 
     Args:
-        ways: title -> (T, N, 2); each panel has a plane and limits of its own.
+        paths: title -> (T, N, 2); each panel has a plane and limits of its own.
         colours: (N,), from violet to orange.
         label: of the colour bar.
     """
-    fig, panels = figure(1, len(ways), size=(9.6, 3.1), squeeze=False)
+    fig, panels = figure(1, len(paths), size=(9.6, 3.1), squeeze=False)
     scale = Normalize(colours.min(), colours.max())
     shades = LinearSegmentedColormap.from_list("shades", [NEGATIVE, HIDDEN])
-    for ax, (title, way_tnk) in zip(panels[0], ways.items(), strict=True):
-        for way, value in zip(way_tnk.transpose(1, 0, 2), colours, strict=True):
-            draw_path(ax, way, to_hex(shades(scale(value))))
+    for ax, (title, path_tnk) in zip(panels[0], paths.items(), strict=True):
+        for path, value in zip(path_tnk.transpose(1, 0, 2), colours, strict=True):
+            draw_path(ax, path, to_hex(shades(scale(value))))
         ax.set(title=title, xlabel="first component")
     panels[0, 0].set_ylabel("second component")
     fig.colorbar(ScalarMappable(scale, shades), ax=panels, label=label, shrink=0.85)
@@ -144,7 +149,7 @@ def draw_ways(ways: Mapping[str, Array], colours: Array, label: str) -> Figure:
 
 
 def draw_visits(maps: Mapping[str, Array], goal: Array | None = None, reach: float = 1.5) -> Figure:
-    """Draws how often places are visited, a panel for each set of positions (steps, 2)."""
+    """Draw how often places are visited, a panel for each set of positions (steps, 2)."""
     fig, axes = figure(1, len(maps), size=(3.1 * len(maps), 3.3), sharex=True, sharey=True)
     for ax, (title, places) in zip(axes, maps.items(), strict=True):
         edges = np.linspace(-reach, reach, 41)
@@ -165,7 +170,7 @@ def draw_visits(maps: Mapping[str, Array], goal: Array | None = None, reach: flo
 def draw_delays(
     table: Any, column: str, label: str, log: bool = False, blind: float | None = None
 ) -> Figure:
-    """Draws a measure against the delay: a panel for each cell, a line style for each BPTT length.
+    """Draw a measure against the delay: a panel for each cell, a line style for each BPTT length.
 
     Args:
         table: pandas, with columns cell, bptt, seed, delay and the measure.

@@ -1,6 +1,6 @@
-"""Diffs and source code on a page, in the theme's own ink, wrapped between words only."""
+"""Diffs, source code and reports on a page, in the theme's own ink, wrapped between words only."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from html import escape
 from inspect import getsource
 from typing import Any
@@ -8,6 +8,7 @@ from typing import Any
 from IPython.display import display
 
 from rnn_tutorial.colours import ACTION, CELL, INK
+from rnn_tutorial.doctor.report import Report
 
 TINTS = {"+": f"{ACTION}33", "-": f"{CELL}33", "@": f"{INK}33"}  # a fifth of full strength
 WIDTH = 0.6  # em, of a character; JupyterLab lets no "ch" through
@@ -47,3 +48,19 @@ def show_source(*things: Any) -> None:
     """Show the source of classes and functions under the cell."""
     source = "\n".join(map(getsource, things)).rstrip()
     display({"text/html": listing_html(source), "text/plain": source}, raw=True)
+
+
+def show_report(report: Report, checks: Collection[str] = ()) -> None:
+    """Show some rows of a doctor's report under the cell, and fold all of them away below.
+
+    Args:
+        report: of the doctor.
+        checks: the rows to show; none means those that failed.
+    """
+    names = checks or report.failed
+    some = Report(report.subject, tuple(check for check in report if check.name in names))
+    rest = report.to_html().replace(f"<p><b>{escape(report.verdict)}</b></p>", "")
+    fold = f"<details><summary>all {len(report.checks)} checks</summary>{rest}</details>"
+    html = some.to_html().replace(escape(some.verdict), escape(report.verdict)) + fold
+    plain = "\n".join([report.verdict, *map(str, some)])
+    display({"text/html": html, "text/plain": plain}, raw=True)

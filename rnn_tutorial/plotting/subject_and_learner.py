@@ -21,9 +21,9 @@ SUBJECT = (
     ),
     (
         "Do T steps equal one unroll?",
-        "Does reset clear the state, all of it,\nbefore the step, in that env only?",
-        "Can the future, another env or padding\nreach an output?",
-        "How far back does the gradient reach?",
+        "Does a reset clear all of the\nstate, before the step, in\nthat env only?",
+        "Can the future, another env\nor padding reach an output?",
+        "How far back does the\ngradient reach?",
     ),
 )
 LEARNER = (
@@ -35,44 +35,45 @@ LEARNER = (
         ("loss(batch)", "loss, gradient", REWARD),
     ),
     (
-        "Is the ratio 1 before the first update?",
-        "Does a sequence start from the state\nthat acting had?",
-        "Is every step learned from once,\nand padding never?",
-        "Do targets include V after a truncation,\nand leave it out after a termination?",
+        "Is the ratio 1 before the\nfirst update?",
+        "Does a sequence start from\nthe state that acting had?",
+        "Is every step learned from\nonce, and padding never?",
+        "Do targets include V after a\ntruncation, and leave it out\nafter a termination?",
     ),
 )
-WIDTH, BOX, LINE = 4.3, 0.42, 0.29  # inches, the heights of a method's box and of a line of text
+WIDTH, BOX, LINE = 6.2, 0.4, 0.205  # inches: the figure, a method's box, a line of text
+BETWEEN = 3.75  # inches; the methods are left of it, the questions right
 
 
 def draw_subject_and_learner() -> Figure:
-    """Draw the methods of a subject and of a learner, and the doctor's questions below them."""
-    height = 4.9
-    fig, ax = figure(size=(2 * WIDTH, height))
-    ax.set(xlim=(0, 2 * WIDTH), ylim=(height, 0))
+    """Draw the methods of a subject and of a learner, and beside them the doctor's questions."""
+    heights = [_height(*column) for column in (SUBJECT, LEARNER)]
+    fig, ax = figure(size=(WIDTH, sum(heights)))
+    ax.set(xlim=(0, WIDTH), ylim=(sum(heights), 0))
     ax.axis("off")
-    rows = max(len(column[1]) for column in (SUBJECT, LEARNER))
-    for left, column in ((0.0, SUBJECT), (WIDTH, LEARNER)):
-        _draw_column(ax, left, rows, *column)
+    _draw_part(ax, 0.0, *SUBJECT)
+    _draw_part(ax, heights[0], *LEARNER)
     return fig
 
 
-def _draw_column(
-    ax: Axes, left: float, rows: int, title: str, methods: Any, questions: Any
-) -> None:
-    ax.text(left + 0.1, 0.2, title, fontsize=12, va="center", weight="bold")
+def _height(title: str, methods: Any, questions: Any) -> float:
+    lines = sum(question.count("\n") + 1.4 for question in questions)
+    return 0.62 + max((BOX + 0.1) * len(methods), LINE * lines)
+
+
+def _draw_part(ax: Axes, top: float, title: str, methods: Any, questions: Any) -> None:
+    ax.text(0.05, top + 0.2, title, fontsize=12, va="center", weight="bold")
+    ax.text(BETWEEN, top + 0.2, "the doctor asks", fontsize=11, va="center", color=INK)
     for row, (call, result, colour) in enumerate(methods):
-        top = 0.45 + (BOX + 0.1) * row
+        low = top + 0.45 + (BOX + 0.1) * row
         look: dict[str, Any] = {"boxstyle": "round,pad=0,rounding_size=0.08"}
         look |= {"fc": to_rgba(colour, 0.18), "ec": colour, "lw": 1.2}
-        ax.add_patch(FancyBboxPatch((left + 0.1, top), WIDTH - 0.3, BOX, **look))
-        middle = top + BOX / 2
-        ax.text(left + 0.22, middle, call, fontsize=10.5, va="center", family="monospace")
+        ax.add_patch(FancyBboxPatch((0.05, low), BETWEEN - 0.25, BOX, **look))
+        ax.text(0.13, low + BOX / 2, call, fontsize=10.5, va="center")
         ends: dict[str, Any] = {"va": "center", "ha": "right", "fontsize": 10.5}
-        ax.text(left + WIDTH - 0.32, middle, f"→ {result}", **ends)
-    top = 0.55 + (BOX + 0.1) * rows
-    ax.text(left + 0.1, top + 0.1, "The doctor asks:", fontsize=10.5, va="center", color=INK)
-    top += LINE
+        ax.text(BETWEEN - 0.28, low + BOX / 2, f"→ {result}", **ends)
+    top += 0.45
     for question in questions:
-        ax.text(left + 0.1, top, "•", fontsize=10.5, va="top")
-        ax.text(left + 0.28, top, question, fontsize=10.5, va="top", linespacing=1.25)
-        top += LINE * (0.72 * (question.count("\n") + 1) + 0.35)
+        ax.text(BETWEEN, top, "•", fontsize=11, va="top")
+        ax.text(BETWEEN + 0.15, top, question, fontsize=11, va="top", linespacing=1.2)
+        top += LINE * (question.count("\n") + 1.4)

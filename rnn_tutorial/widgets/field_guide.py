@@ -1,4 +1,4 @@
-"""The field guide: pick a bug; see its diff, its picture and the doctor's report."""
+"""The field guide: choose a bug; see its diff, its picture and the doctor's report."""
 
 from html import escape
 
@@ -15,8 +15,7 @@ from rnn_tutorial.widgets.live import LiveView
 class FieldGuide(LiveView):
     """List of bugs, with the chosen one's story and diff, its picture, and the doctor's report.
 
-    The picture is drawn and the subject examined when a bug is chosen for the first time; both are
-    kept for the next time.
+    A bug is drawn and examined when it is chosen for the first time; picture and report are kept.
 
     Args:
         bug: the bug to begin with.
@@ -40,8 +39,9 @@ class FieldGuide(LiveView):
         self._pictures: dict[str, bytes] = {}
         self.choice = w.Dropdown(options=options, value=bug, description="bug")
         self.choice.layout.width = "420px"
+        self.choice.layout.max_width = "100%"
         self.words, self.report = w.HTML(), w.HTML()
-        super().__init__([self.choice, self.words], self._picture, self._describe, width=1040)
+        super().__init__([self.choice, self.words], self._picture, self._describe)
         self.children = [
             self.choice,
             self.words,
@@ -76,6 +76,6 @@ class FieldGuide(LiveView):
         bug = BUGS[self.choice.value]
         found = ", ".join(self.reports[bug.name].failed)
         return (
-            f"{bug.title} Hidden states in acting and in training, healthy and sick, and learning "
-            f"curves with the bug and without. The doctor finds: {found}."
+            f"{bug.title} Hidden states in acting and in training, healthy and sick; below them, "
+            f"learning curves with the bug and without. Failed checks: {found}."
         )
