@@ -24,7 +24,7 @@ def arrows(fig, colour):
     return sorted(ends, reverse=True)
 
 
-def test_the_state_goes_forwards_and_crosses_the_border():
+def test_the_state_goes_forward_and_crosses_the_cut():
     forwards = arrows(draw_detach({"detached": CUT}, cut=3), HIDDEN)
     assert len(forwards) == 6  # five between the steps, one to the answer
     assert all(tail < head for tail, head in forwards)
@@ -46,7 +46,7 @@ def test_bars_are_as_long_as_the_norms_and_say_them():
     assert words.count("1.70") == 2
 
 
-def test_only_a_run_that_is_cut_has_a_border():
+def test_only_a_run_that_is_cut_shows_the_cut():
     both = draw_detach({"whole": WHOLE, "detached": CUT}, cut=3).axes[0]
     assert [text.get_text() for text in both.texts].count("h_n.detach()") == 1
     whole, detached = (draw_detach({"run": norm}, cut=3) for norm in (WHOLE, CUT))

@@ -1,4 +1,4 @@
-"""The picture of `detach`: forwards the state crosses the border, backwards no gradient does.
+"""The picture of `detach`: the state crosses the cut forward, no gradient crosses it backward.
 
 The gradient's arrows follow the numbers: an arrow points to a step only if the gradient measured
 there is not exactly zero.
@@ -26,14 +26,14 @@ BAR = 0.5
 
 
 def draw_detach(reach: Mapping[str, Any], cut: int) -> Figure:
-    """Draw the state's path forwards and the gradient's path back, one row per run.
+    """Draw the state's path forward and the gradient's path back, one row per run.
 
     The bars below show, for each observation, the norm of the answer's gradient with respect to it.
 
     Args:
         reach: name of the run -> the norms (T,).
-        cut: the first step after the border. The border is drawn in each run where no gradient
-            reaches an earlier step, and the gradient's arrow ends there.
+        cut: the first step after the cut. The cut is drawn in each run where no gradient reaches
+            an earlier step, and the gradient's arrow ends there.
 
     Returns:
         The figure.
@@ -80,8 +80,8 @@ def _run(ax: Axes, foot: float, name: str, norm: np.ndarray, top: float, cut: in
         words = f"{norm[t]:.2f}" if norm[t] else "0"
         ax.text(x, bars + length + 0.05, words, ha="center", size=10.5)
     if not norm[:cut].any():
-        border = (xs[cut - 1] + xs[cut]) / 2
-        ax.plot([border, border], [bars, state + 0.28], color=BOUNDARY, linestyle="--", lw=1)
-        ax.plot([xs[cut] - 0.04, border], [gradients] * 2, color=GRADIENT, lw=1.5)
-        ax.plot([border] * 2, [gradients - 0.12, gradients + 0.12], color=GRADIENT, lw=4)
-        ax.text(border, state + 0.34, "h_n.detach()", ha="center", fontsize=11, family="monospace")
+        edge = (xs[cut - 1] + xs[cut]) / 2
+        ax.plot([edge, edge], [bars, state + 0.28], color=BOUNDARY, linestyle="--", lw=1)
+        ax.plot([xs[cut] - 0.04, edge], [gradients] * 2, color=GRADIENT, lw=1.5)
+        ax.plot([edge] * 2, [gradients - 0.12, gradients + 0.12], color=GRADIENT, lw=4)
+        ax.text(edge, state + 0.34, "h_n.detach()", ha="center", fontsize=11, family="monospace")

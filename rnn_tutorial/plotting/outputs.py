@@ -39,7 +39,7 @@ def draw_errors(errors: Mapping[str, Any], start: int) -> Figure:
     """Draw the error of the outputs after a run continues at step `start` from different states.
 
     Args:
-        errors: name of what was kept -> mean absolute error at each step from `start` on (T,).
+        errors: name of what was passed on -> mean absolute error at each step from `start` on (T,).
         start: the first step of the second run.
 
     Returns:
@@ -51,16 +51,15 @@ def draw_errors(errors: Mapping[str, Any], start: int) -> Figure:
         ax.plot(steps, error, line, color=HIDDEN, lw=2.2)
         ax.text(start - 0.15, error[0], name, ha="right", va="center", fontsize=10)
     ax.set(xlim=(start - 0.25 * len(error), steps[-1]), xlabel="time step", xticks=steps)
-    ax.set(ylabel="mean |error| of output", title="kept when the first run stopped:")
+    ax.set(ylabel="mean |error| of output", title="passed on to the second call:")
     ax.title.set(ha="left", x=0.01, fontsize=10)
     return fig
 
 
 def draw_influence(norms: Mapping[str, np.ndarray]) -> Figure:
-    """Draw how strongly each observation acts on a state: one panel per state, two in a row.
+    """Draw how strongly each observation influences a state: one panel per state, two in a row.
 
-    The axis is logarithmic. An observation whose norm is exactly zero has no influence, and is left
-    out.
+    The axis is logarithmic, so an observation whose norm is exactly zero is left out.
 
     Args:
         norms: name of the state -> gradient norm with respect to each observation (T,).

@@ -39,7 +39,7 @@ class Branch(NamedTuple):
 
 
 def draw_scissors() -> Figure:
-    """Six steps over the end of an episode, three times: the cut at step t, too late, too early.
+    """Draw six steps around the end of an episode, with the cut on time, too late and too early.
 
     Each core holds a mark for every observation that its state has read since the last cut.
     """
@@ -91,7 +91,7 @@ def _arrow(ax: Axes, start: tuple[float, float], end: tuple[float, float], colou
 
 
 def draw_branches(begins: Any, cue: Any, branches: tuple[Branch, Branch]) -> Figure:
-    """What two runs of one policy remember at each step, and how far they are apart.
+    """Draw what two runs of one policy remember at each step, and the difference between them.
 
     Args:
         begins: (T,) bool, true where observation t begins an episode.

@@ -1,4 +1,4 @@
-"""The reset view: place the resets of a short sequence, and take them right, late or early."""
+"""The reset view: place resets in a short sequence, and apply them on time, late or early."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -20,7 +20,7 @@ BLUE = "info"  # the style of a pressed button
 
 
 def move(begins: np.ndarray, shift: int | None) -> np.ndarray:
-    """Return the flags (T,) some steps later (or earlier, if negative), or none for None."""
+    """Move the flags (T,) to later steps (earlier if negative); None clears all flags."""
     moved = np.zeros_like(begins)
     if shift is None:
         return moved
@@ -30,26 +30,26 @@ def move(begins: np.ndarray, shift: int | None) -> np.ndarray:
 
 
 class ResetView(LiveView):
-    """A button for each step that may begin an episode; how each branch takes the resets.
+    """A button for each step that may begin an episode, and a menu for each branch.
 
-    An episode's first observation holds its goal, as in `rnn_tutorial/CuedPoint-v0`; the others
-    hold nothing. The sequence begins in the middle of an episode.
+    An episode's first observation contains its goal, as in `rnn_tutorial/CuedPoint-v0`; the others
+    are zero. The sequence begins in the middle of an episode.
 
     Args:
         policy: for observations (x, y, goal x, goal y, cue flag), a recurrent core of one layer.
         begins: steps at which an episode begins.
         step: when the loop over `step` clears the state, a key of `WHEN`.
         unroll: when `unroll` clears it.
-        unit: of the hidden state that is shown.
-        scale: the unit is multiplied by this.
+        unit: of the hidden state, to show.
+        scale: factor for the unit's values.
 
     Attributes:
         buttons: one for each step.
-        when: the two choices, by the name of the branch.
-        branches: what is shown.
+        when: the two menus, by the name of the branch.
+        branches: the runs that the picture shows.
 
     Raises:
-        ValueError: for a step or a choice that there is not.
+        ValueError: for an unknown step or choice.
     """
 
     def __init__(
