@@ -79,6 +79,7 @@ def test_returns_are_dots_with_their_numbers_and_their_bound():
         dots, line = ax.lines
         assert list(dots.get_xdata()) == list(by_policy.values())
         assert line.get_xdata()[0] == bound
+        assert min(line.get_ydata()) > ax.texts[0].get_position()[1]  # below its name
         labels = [label.get_text() for label in ax.get_yticklabels()]
         assert labels == [f"{who}  {value:.1f}" for who, value in by_policy.items()]
 
