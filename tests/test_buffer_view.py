@@ -1,5 +1,7 @@
 """The buffer view and its picture: what they show is what the real buffer does."""
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -24,7 +26,7 @@ def small_layout(bptt=4):
     return lay_out(reset, terminated, truncated, bptt)
 
 
-def test_each_step_stands_once_and_what_is_left_over_is_padding():
+def test_each_step_appears_once_and_the_rest_is_padding():
     layout = small_layout()
     assert layout.time.shape == (4, 4)
     got = list(zip(layout.time[layout.valid], layout.env[layout.valid], strict=True))
@@ -60,7 +62,19 @@ def test_many_sequences_still_fit_the_page():
     assert len(fig.axes[1].get_yticks()) <= pictures.MOST_LABELS
 
 
-def test_the_key_fills_the_room_beside_the_sequences_or_stands_at_the_top():
+@pytest.mark.parametrize("settings", [(14, 3, 6, 2, 5), (18, 4, 6, 2, 1), (18, 4, 6, 2, 4)])
+def test_it_reads_in_a_narrow_column(settings):
+    fig = draw_layout(example_layout(*settings))
+    png_bytes(fig)
+    assert fig.get_figwidth() <= 6.2
+    for ax in fig.axes:
+        words = [*ax.texts, *ax.get_xticklabels(), *ax.get_yticklabels(), ax.xaxis.label]
+        assert all(text.get_fontsize() >= 11 for text in words)
+        boxes = [text.get_window_extent() for text in ax.texts]
+        assert not any(a.overlaps(b) for a, b in itertools.combinations(boxes, 2))
+
+
+def test_the_key_fills_the_room_beside_the_sequences_or_is_at_the_top():
     beside, above = draw_layout(small_layout(2)), draw_layout(small_layout(6))
     assert not beside.legends
     assert not above.axes[1].get_legend()

@@ -32,6 +32,23 @@ def test_each_agent_has_a_panel_with_every_seed_and_the_median_of_them():
     assert "last median -8.0" in fig.axes[0].get_title()
 
 
+def test_five_agents_are_two_rows_of_panels_with_nothing_outside_the_figure():
+    agents = ["a", "b", "c", "d", "e"]
+    table = pd.concat([curves().query("agent == 'GRU'").assign(agent=name) for name in agents])
+    fig = draw_learning_curves(table, oracle=-3.8)
+    png_bytes(fig)
+    assert [ax.get_title()[0] for ax in fig.axes] == agents
+    tops = [round(ax.get_position().y1, 3) for ax in fig.axes]
+    assert tops[0] == tops[1] == tops[2] > tops[3] == tops[4]
+    width, height = fig.canvas.get_width_height()
+    assert width <= 620
+    for ax in fig.axes:
+        boxes = [text.get_window_extent() for text in (ax.title, *ax.texts)]
+        assert all(b.x0 >= 0 and b.x1 <= width and b.y1 <= height for b in boxes)
+    bottom = [ax.xaxis.get_tick_params()["labelbottom"] for ax in fig.axes]
+    assert bottom == [False, False, True, True, True]
+
+
 def test_the_oracle_s_line_has_its_name_once_at_its_end():
     table = pd.DataFrame(
         [("L", "30", -5.0), ("N", "64", -5.0)], columns=["study", "choice", "score"]

@@ -28,6 +28,18 @@ def test_nothing_is_painted_under_the_dashes_of_a_reset():
     assert gaps == [[0, 0], [1, PARTS - 1], [1, PARTS]]
 
 
+def test_the_log_ratios_read_in_a_narrow_column():
+    fig = draw_log_ratios(
+        {"one step early: 74% outside, median |log ratio| 5": np.ones((3, 2))},
+        np.zeros((3, 2), bool),
+    )
+    png_bytes(fig)
+    assert fig.get_figwidth() <= 6.2
+    box = fig.axes[0].title.get_window_extent()
+    assert box.x0 >= 0
+    assert box.x1 <= fig.canvas.get_width_height()[0]
+
+
 def test_one_panel_is_enough():
     assert draw_log_ratios({"a": np.zeros((3, 2))}, np.zeros((3, 2), bool)).axes[0].get_title()
 

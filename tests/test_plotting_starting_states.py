@@ -14,7 +14,11 @@ NAMES = ["stored", "zero", "burn-in 4", "recompute"]
 def verdicts(fig):
     ax = fig.axes[0]
     names = [label.get_text() for label in ax.get_yticklabels()]
-    found = {t.get_position()[1]: t.get_text() for t in ax.texts if "the cue" in t.get_text()}
+    found = {
+        t.get_position()[1]: t.get_text()
+        for t in ax.texts
+        if t.get_text() in ("has the cue", "cue is lost")
+    }
     return {name: found[y] for y, name in enumerate(names)}
 
 

@@ -21,7 +21,10 @@ from rnn_tutorial.recurrent import clear_state
 
 TINTS = (0.1, 0.27)  # of neighbouring sequences
 MOST_LABELS = 24
-ROOM_FOR_KEY = 0.7  # of T, up to which L leaves room beside the sequences
+LEFT = -1.1  # of both axes, in steps: room for the dots of the sequences
+WIDTH = 6.2  # inches, of which the axes take about 5.3: this and TYPE read in a narrow column
+TYPE = 11  # points
+ROOM_FOR_KEY = 0.46  # of T, up to which L leaves room beside the sequences
 SIGNS: dict[str, dict[str, Any]] = {
     "starts from a stored state": {"marker": "o", "mfc": HIDDEN, "mec": HIDDEN, "ms": 5.5},
     "starts from zeros": {"marker": "o", "mfc": "none", "mec": HIDDEN, "mew": 1.4, "ms": 5.5},
@@ -37,7 +40,7 @@ class Layout:
 
     Attributes:
         reset, terminated, truncated: (T, N) bool.
-        time, env: (L, B), the step of the rollout that stands at each place of each sequence.
+        time, env: (L, B), the step of the rollout at each place of each sequence.
         valid: (L, B) bool, false for padding.
         stored: (B,) bool, whether a sequence starts from a stored state, else from zeros.
     """
@@ -52,10 +55,10 @@ class Layout:
 
 
 def lay_out(reset: Any, terminated: Any, truncated: Any, bptt_length: int | None = None) -> Layout:
-    """Fill a `RolloutBuffer` with the numbers of its steps, and return where they come out.
+    """Fill a `RolloutBuffer` with numbered steps, and return where each of them comes out.
 
     Args:
-        reset, terminated, truncated: (T, N) bool, of the rollout to be shown.
+        reset, terminated, truncated: (T, N) bool, of the rollout to show.
         bptt_length: L; None is T.
 
     Raises:
@@ -88,10 +91,12 @@ def draw_rollout(ax: Axes, layout: Layout) -> None:
         steps = layout.time[layout.valid[:, b], b]
         env, begin = int(layout.env[0, b]), int(steps[0])
         _cells(ax, begin, env, len(steps), layout, b)
-        _start(ax, begin, env, bool(layout.stored[b]))
-        ax.text(begin - 0.12, env, f"#{b}", ha="left", va="center", fontsize=8)
-    _ends(ax, layout, [(t, env, t, env) for t, env in np.ndindex(length, n)], drop=0.27)
-    ax.set(xlim=(-0.8, length - 0.4), ylim=(n - 0.4, -0.6), xlabel="time t (steps)", ylabel="env")
+        _start(ax, begin - 0.3, env, bool(layout.stored[b]))
+        name, room = f"#{b}", 380 / length * (len(steps) - 0.4)  # points
+        if 7 * len(name) <= room:
+            ax.text(begin - 0.12, env, name, ha="left", va="center", fontsize=TYPE)
+    _ends(ax, layout, [(t, env, t, env) for t, env in np.ndindex(length, n)])
+    ax.set(xlim=(LEFT, length - 0.4), ylim=(n - 0.4, -0.6), xlabel="time t (steps)", ylabel="env")
     ax.set(yticks=range(n), xticks=range(0, length, 1 + length // MOST_LABELS))
 
 
@@ -107,46 +112,45 @@ def draw_sequences(ax: Axes, layout: Layout, width: int | None = None) -> None:
     for b in range(count):
         steps = int(layout.valid[:, b].sum())
         _cells(ax, 0, b, steps, layout, b)
-        _start(ax, 0, b, bool(layout.stored[b]), 5.5 if every == 1 else 2.5)
+        _start(ax, -0.8, b, bool(layout.stored[b]), 5.5 if every == 1 else 2.5)
         corner, rest = (steps - 0.5, b - 0.4), length - steps
         ax.add_patch(Rectangle(corner, rest, 0.8, fc="none", ec=PADDING, hatch="////", lw=0))
         for place in range(steps if every == 1 else 0):
             number = str(layout.time[place, b])
-            ax.text(place + 0.03, b, number, ha="center", va="center", fontsize=8)
+            ax.text(place, b, number, ha="center", va="center", fontsize=TYPE)
     places = [(i, b) for b in range(count) for i in range(length) if layout.valid[i, b]]
     _ends(ax, layout, [(i, b, layout.time[i, b], layout.env[i, b]) for i, b in places])
-    ax.set(xlim=(-0.8, (width or length) - 0.4), ylim=(count - 0.4, -0.6), ylabel="sequence")
-    words = "step within the sequence" + "; in the cells the times t" * (every == 1)
+    ax.set(xlim=(LEFT, (width or length) - 0.4), ylim=(count - 0.4, -0.6), ylabel="sequence")
+    words = "step within the sequence" + " (the numbers are times t)" * (every == 1)
     ax.set_xlabel(words, x=0.0, ha="left")
     ax.spines["bottom"].set_bounds(-0.5, length - 0.5)
-    ax.set_yticks(range(0, count, every), [f"#{b}" for b in range(0, count, every)], fontsize=8)
+    ax.set_yticks(range(0, count, every), [f"#{b}" for b in range(0, count, every)])
     ax.set_xticks(range(0, length, 1 + length // MOST_LABELS))
 
 
 def draw_layout(layout: Layout) -> Figure:
     """Draw the grid of a rollout above the sequences that it becomes, at one scale.
 
-    The key stands beside the sequences where they leave room for it, else at the top.
+    The key is beside the sequences where they leave room for it, else at the top.
     """
     length, n = layout.reset.shape
     bptt, count = layout.valid.shape
-    rows = min(max(count, 4), MOST_LABELS)
-    heights = (0.35 * n + 0.3, (0.26 if rows <= 12 else 0.18) * rows + 0.3)
-    fig, axes = figure(2, 1, size=(9.0, sum(heights) + 1.1), height_ratios=heights)
+    beside = bptt <= ROOM_FOR_KEY * length
+    rows = min(max(count, 5 if beside else 3), MOST_LABELS)
+    heights = (0.35 * n + 0.2, (0.28 if rows <= 12 else 0.2) * rows + 0.2)
+    size = (WIDTH, sum(heights) + (1.1 if beside else 1.9))
+    fig, axes = figure(2, 1, size=size, height_ratios=heights)
     draw_rollout(axes[0], layout)
     draw_sequences(axes[1], layout, length)
     key: list[Artist] = [
         Line2D([], [], **{"ls": "none", **sign, "label": words}) for words, sign in SIGNS.items()
     ]
     key.append(Rectangle((0, 0), 1, 1, fc="none", ec=PADDING, hatch="////", lw=0, label="padding"))
-    if bptt <= ROOM_FOR_KEY * length:
-        place: dict[str, Any] = {
-            "loc": "center left",
-            "bbox_to_anchor": ((bptt + 0.8) / length, 0.5),
-        }
-        axes[1].legend(handles=key, fontsize=11, labelspacing=0.8, frameon=False, **place)
+    if beside:
+        place: Any = {"loc": "center left", "bbox_to_anchor": ((bptt + 0.4) / length, 0.5)}
+        axes[1].legend(handles=key, fontsize=TYPE, handletextpad=0.4, frameon=False, **place)
     else:
-        fig.legend(handles=key, loc="outside upper center", ncols=3, fontsize=9, frameon=False)
+        fig.legend(handles=key, fontsize=TYPE, loc="outside upper center", ncols=2, frameon=False)
     return fig
 
 
@@ -155,15 +159,15 @@ def draw_advantages(curves: Mapping[str, Any], truncated: Any) -> Figure:
 
     Args:
         curves: title -> (T,).
-        truncated: (T,) bool, the steps that an episode was cut off in, as dashed lines after them.
+        truncated: (T,) bool, the steps in which an episode was cut off; a dashed line follows each.
     """
-    fig, panels = figure(1, len(curves), size=(9.0, 2.9), sharey=True, squeeze=False)
+    fig, panels = figure(1, len(curves), size=(WIDTH, 2.7), sharey=True, squeeze=False)
     for ax, (title, curve) in zip(panels[0], curves.items(), strict=True):
         ax.plot(np.asarray(curve), ".-", color=REWARD)
         for t in np.flatnonzero(np.asarray(truncated)):
             ax.axvline(t + 0.5, color=BOUNDARY, ls="--")
-            ax.text(t + 0.3, 1.0, "cut off", fontsize=10, ha="right", va="bottom")
-        ax.set(title=title, xlabel="time t (steps)", ylim=(-10, 3), xticks=range(0, len(curve), 3))
+            ax.text(t + 0.3, 1.0, "cut off", fontsize=TYPE, ha="right", va="bottom")
+        ax.set(title=title, xlabel="time t (steps)", ylim=(-10, 3), xticks=range(0, len(curve), 4))
     panels[0, 0].set_ylabel("advantage")
     return fig
 
@@ -174,16 +178,16 @@ def _cells(ax: Axes, x: int, y: int, steps: int, layout: Layout, b: int) -> None
         ax.add_patch(Rectangle((x + i - 0.48, y - 0.4), 0.96, 0.8, fc=face, ec="none"))
 
 
-def _start(ax: Axes, x: int, y: int, stored: bool, size: float = 5.5) -> None:
+def _start(ax: Axes, x: float, y: int, stored: bool, size: float = 5.5) -> None:
     face, edge = HIDDEN if stored else "none", size / 4
-    ax.plot(x - 0.3, y, "o", ms=size, mfc=face, mec=HIDDEN, mew=edge, clip_on=False, zorder=4)
+    ax.plot(x, y, "o", ms=size, mfc=face, mec=HIDDEN, mew=edge, clip_on=False, zorder=4)
 
 
-def _ends(ax: Axes, layout: Layout, places: list[Any], drop: float = 0.0) -> None:
+def _ends(ax: Axes, layout: Layout, places: list[Any]) -> None:
     """Draw resets and ends of episodes, at (x, y) for step (t, env) of the rollout."""
     for x, y, t, env in places:
         if layout.reset[t, env]:
             ax.plot([x - 0.5] * 2, [y - 0.45, y + 0.45], color=BOUNDARY, ls="--", lw=1.6)
         for flag, marker in ((layout.truncated, ">"), (layout.terminated, "x")):
             if flag[t, env]:
-                ax.plot(x + 0.36, y + drop, marker, ms=4.2, mfc="none", mec=REWARD, mew=1.6)
+                ax.plot(x + 0.36, y + 0.27, marker, ms=4, mfc="none", mec=REWARD, mew=1.5)

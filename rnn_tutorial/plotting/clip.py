@@ -11,18 +11,18 @@ from rnn_tutorial.plotting.figures import figure
 def draw_clip(clip: float = 0.2) -> Figure:
     """Draw the gain against the ratio, for an advantage of 1 and of -1.
 
-    Where the smaller of free and clipped gain is flat, no gradient moves the ratio further.
+    Where the smaller of free and clipped gain is flat, no gradient moves the ratio.
 
     Args:
-        clip: how far the ratio may move from 1 before its gain is cut off; 0 to 0.5.
+        clip: the distance of the ratio from 1 at which its gain is cut off; 0 to 0.5.
     """
-    fig, axes = figure(1, 2, size=(9.0, 3.1), sharex=True)
+    fig, axes = figure(1, 2, size=(6.2, 2.9), sharex=True)
     for ax, advantage in zip(axes, (1.0, -1.0), strict=True):
         _draw_side(ax, advantage, clip)
-        ax.set(xlim=(0.3, 1.7), xlabel="ratio: new / old probability of the action")
+        ax.set(xlim=(0.3, 1.7), xlabel="ratio: new / old probability")
         ax.set_xticks([1 - clip, 1.0, 1 + clip])
-    axes[0].set(title="advantage +1: better than expected", ylabel="gain", ylim=(0.2, 1.8))
-    axes[1].set(title="advantage −1: worse than expected", ylim=(-1.8, -0.2))
+    axes[0].set(title="good action (advantage +1)", ylabel="gain", ylim=(0.2, 1.8))
+    axes[1].set(title="bad action (advantage −1)", ylim=(-1.8, -0.2))
     return fig
 
 
@@ -39,10 +39,10 @@ def _draw_side(ax: Axes, advantage: float, clip: float) -> None:
     ax.plot(ratio[flat], gain[flat], color=REWARD, lw=1.2)
     ax.axvline(1.0, color=INK, lw=0.8, alpha=0.5)
     if advantage > 0:
-        ax.text(0.95, 1.02, "the ratio is pushed up", ha="right")
-        ax.text(1.69, edge - 0.06, "flat: no gradient", ha="right", va="top")
-        ax.text(1.5, 1.56, "free gain", ha="right")
+        ax.text(0.95, 1.02, "pushed up", ha="right")
+        ax.text(1.69, edge - 0.06, "no gradient", ha="right", va="top")
+        ax.text(1.48, 1.54, "unclipped gain", ha="right")
     else:
-        ax.text(1.05, -0.99, "the ratio is pushed down", ha="left")
-        ax.text(0.31, -edge - 0.06, "flat: no gradient", ha="left", va="top")
-        ax.text(0.5, -0.44, "free gain", ha="left")
+        ax.text(1.05, -0.99, "pushed down", ha="left")
+        ax.text(0.31, -edge - 0.06, "no gradient", ha="left", va="top")
+        ax.text(0.52, -0.44, "unclipped gain", ha="left")

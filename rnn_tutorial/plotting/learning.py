@@ -13,9 +13,11 @@ from rnn_tutorial.plotting.figures import figure
 if TYPE_CHECKING:
     import pandas as pd
 
+COLUMNS = 3  # panels side by side
+
 
 def draw_oracle(ax: Axes, level: float, named: bool = False) -> None:
-    """Draw the oracle's return as a dashed green line, perhaps with its name behind the end."""
+    """Draw the oracle's return as a dashed green line, with its name beyond the end if wanted."""
     ax.axhline(level, color=ACTION, ls="--", lw=1.5)
     if named:
         place: Any = {"xycoords": ("axes fraction", "data"), "textcoords": "offset points"}
@@ -30,18 +32,27 @@ def draw_learning_curves(
     Args:
         table: a row for each iteration of each run: agent, seed, steps and return.
         oracle: the return of a policy that sees the goal; None draws no line.
-        column: the column whose values get a panel each.
+        column: the column whose values get a panel each, at most six.
     """
     names = list(dict.fromkeys(table[column]))
-    fig, panels = figure(1, len(names), size=(9.6, 2.9), sharex=True, sharey=True, squeeze=False)
-    axes = panels[0]
+    rows = 1 + (len(names) > COLUMNS)
+    columns = -(-len(names) // rows)
+    size = (6.2, 0.7 + 2.1 * rows)
+    fig, panels = figure(rows, columns, size=size, sharex=True, sharey=True, squeeze=False)
+    axes, unused = np.split(panels.ravel(), [len(names)])
+    for ax in unused:
+        ax.remove()
+    for ax in axes[-columns:]:
+        ax.tick_params(labelbottom=True)
     for ax, name in zip(axes, names, strict=True):
         last = draw_runs(ax, table[table[column] == name])
         if oracle is not None:
             draw_oracle(ax, oracle, named=ax is axes[-1])
-        ax.set_title(f"{name}\nlast median {last:.1f}", fontsize=10)
-    axes[0].set_ylabel("return, mean over a rollout")
-    fig.supxlabel("thousand steps of experience", fontsize=10)
+        ax.set_title(f"{name}\nlast median {last:.1f}", fontsize=11)
+    for text in axes[-1].texts if len(unused) else ():
+        text.set_in_layout(False)  # the empty panel has room for the oracle's name
+    fig.supylabel("return, mean over a rollout", fontsize=11)
+    fig.supxlabel("thousand steps of experience", fontsize=11)
     return fig
 
 
@@ -75,14 +86,14 @@ def draw_outcomes(
         ax: where to draw.
         outcomes: a label -> one number for each seed.
         oracle: a level to draw with them.
-        named: whether the oracle's name stands behind its line.
+        named: whether to write the oracle's name at the end of its line.
     """
     for x, values in enumerate(outcomes.values()):
         ax.plot(np.full(len(values), x), values, "o", color=REWARD, ms=4, alpha=0.6, mew=0)
         median = float(np.median(values))
         ax.plot([x - 0.3, x + 0.3], [median] * 2, color=REWARD, lw=2.5)
         place = ax.get_xaxis_transform()
-        ax.text(x, 1.02, f"{median:.1f}", transform=place, ha="center", fontsize=9)
+        ax.text(x, 1.02, f"{median:.1f}", transform=place, ha="center", fontsize=10)
     if oracle is not None:
         draw_oracle(ax, oracle, named)
     ax.set_xticks(range(len(outcomes)), list(outcomes))
@@ -92,16 +103,16 @@ def draw_outcomes(
 def draw_studies(
     table: "pd.DataFrame", studies: Mapping[str, str], oracle: float | None = None
 ) -> Figure:
-    """Draw the scores of each choice of a setting, a panel for each setting, all on one scale.
+    """Draw the scores under each choice of a setting, a panel for each setting, on one scale.
 
     Args:
         table: a row for each run: study, choice, seed and score.
-        studies: the studies to show -> the words under their panels.
+        studies: the studies to show -> the label under each panel.
         oracle: the score of a policy that sees the goal.
     """
     counts = [table[table.study == study].choice.nunique() for study in studies]
     fig, panels = figure(
-        1, len(studies), size=(9.6, 3.1), sharey=True, squeeze=False, width_ratios=counts
+        1, len(studies), size=(6.2, 3.1), sharey=True, squeeze=False, width_ratios=counts
     )
     axes = panels[0]
     for ax, (study, words) in zip(axes, studies.items(), strict=True):

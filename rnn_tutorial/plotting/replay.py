@@ -26,7 +26,7 @@ def draw_log_ratios(log_ratios: Mapping[str, Any], reset: Any) -> Figure:
     flags = np.asarray(reset, bool)
     length, n = flags.shape
     count = len(log_ratios)
-    fig, panels = figure(count, 1, size=(9.0, 0.6 + 1.5 * count), sharex=True, squeeze=False)
+    fig, panels = figure(count, 1, size=(6.2, 0.6 + 1.5 * count), sharex=True, squeeze=False)
     axes = panels[:, 0]
     for ax, (title, log_ratio) in zip(axes, log_ratios.items(), strict=True):
         level = np.log10(np.clip(np.abs(np.asarray(log_ratio)), LOWEST, HIGHEST)).T
@@ -71,7 +71,7 @@ def draw_horizons(maps: Mapping[str, Any], boundaries: Sequence[int]) -> Figure:
     """Draw how strongly the action at t depends on the observation at k, a panel for each title.
 
     Args:
-        maps: title -> sizes of the gradient (k, t); clear up to 0.001, full from 3 on.
+        maps: title -> size of the gradient (k, t); clear up to 0.001, full from 3 on.
         boundaries: times before which an episode begins, as dashed lines.
     """
     fig, panels = figure(1, len(maps), size=(9.6, 2.75), sharey=True, squeeze=False)

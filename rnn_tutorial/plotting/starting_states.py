@@ -13,13 +13,13 @@ from rnn_tutorial.plotting.figures import figure
 
 STORED: dict[str, Any] = {"mfc": HIDDEN}
 ZEROS: dict[str, Any] = {"mfc": "none"}
-ACTED, PRESENT = ":", "-"  # line styles: which weights ran over these steps
+ACTED, CURRENT = ":", "-"  # line styles: which weights ran over these steps
 
 
 def draw_starting_states(
     begin: int = -6, cut: int = 10, length: int = 6, burn_in: int = 4
 ) -> Figure:
-    """Four ways to start the same sequence, one below the other.
+    """Draw four ways to start the same sequence, one below the other.
 
     Time 0 is the first step of the rollout. The episode begins with its cue at `begin`, perhaps in
     the rollout before, and the sequence that is trained on is steps `cut` to `cut + length - 1`.
@@ -33,10 +33,10 @@ def draw_starting_states(
     rows = {
         "stored": [(begin, cut, ACTED)],
         "zero": [],
-        f"burn-in {burn_in}": [(cut - burn_in, cut, PRESENT)],
-        "recompute": [(begin, 0, ACTED), (0, cut, PRESENT)],
+        f"burn-in {burn_in}": [(cut - burn_in, cut, CURRENT)],
+        "recompute": [(begin, 0, ACTED), (0, cut, CURRENT)],
     }
-    fig, ax = figure(size=(9.0, 3.3))
+    fig, ax = figure(size=(6.2, 3.6))
     for y, (name, runs) in enumerate(rows.items()):
         _cells(ax, y, begin, cut, length)
         kept = [(max(start, begin), end, style) for start, end, style in runs if end > begin]
@@ -50,18 +50,18 @@ def draw_starting_states(
         if name == "stored":
             _dot(ax, first, y, ZEROS)
             _dot(ax, cut, y, STORED)
-        words = "the cue is in it" if first <= begin else "the cue is lost"
-        ax.text(cut + length - 0.2, y, words, va="center", fontsize=10)
+        words = "has the cue" if first <= begin else "cue is lost"
+        ax.text(cut + length - 0.2, y, words, va="center")
     for t, words in ((begin, "cue"), (0, "rollout begins"), (cut, "the sequence")):
-        ax.text(t - 0.5, -0.62, words, fontsize=9, color=OBSERVATION if words == "cue" else INK)
+        ax.text(t - 0.5, -0.62, words, color=OBSERVATION if words == "cue" else INK)
     ax.plot([-0.5, -0.5], [-0.55, 3.5], color=INK, lw=1)
-    ax.set(xlim=(min(begin, 0) - 1, cut + length + 4), ylim=(3.5, -0.95), xlabel="time t (steps)")
+    ax.set(xlim=(min(begin, 0) - 1, cut + length + 5.3), ylim=(3.5, -0.95), xlabel="time t (steps)")
     ax.set(yticks=range(4), yticklabels=list(rows))
     ax.set_xticks(range(min(begin, 0), cut + length, 2))
     ax.spines["bottom"].set_bounds(min(begin, 0) - 0.5, cut + length - 0.5)
     ax.spines["left"].set_visible(False)
     ax.tick_params(axis="y", length=0)
-    fig.legend(handles=_key(), loc="outside lower center", ncols=4, fontsize=9, frameon=False)
+    fig.legend(handles=_key(), loc="outside lower center", ncols=2, frameon=False)
     return fig
 
 
@@ -84,5 +84,5 @@ def _key() -> list[Line2D]:
         Line2D([], [], label="stored state", **dot, **STORED),
         Line2D([], [], label="zeros", **dot, **ZEROS),
         Line2D([], [], color=HIDDEN, lw=2.5, ls=ACTED, label="run by the weights that acted"),
-        Line2D([], [], color=HIDDEN, lw=2.5, ls=PRESENT, label="run by the present weights"),
+        Line2D([], [], color=HIDDEN, lw=2.5, ls=CURRENT, label="run by the current weights"),
     ]

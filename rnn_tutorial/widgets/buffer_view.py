@@ -56,7 +56,7 @@ class BufferView(LiveView):
                 style={"description_width": "76px"},
             )
         sliders = row(*self.controls.values())
-        super().__init__([sliders], self._picture, self._describe_layout, width=900)
+        super().__init__([sliders], self._picture, self._describe_layout)
         self.controls["length"].observe(self._shorten, "value")
         for control in self.controls.values():
             control.observe(self.refresh, "value")
