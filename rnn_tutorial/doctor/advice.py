@@ -64,7 +64,7 @@ ADVICE = {
     "chunked_equals_whole": Advice(
         "The state is lost or altered at the boundary between two calls.",
         "Start from the state that was handed in, and return the one after the last step.",
-        OUTPUTS + "Carrying on where one stopped",
+        OUTPUTS + "Continuing where you left off",
     ),
     "memory_carried": Advice(
         "Amnesia: the state that comes in is not used.",
