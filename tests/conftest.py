@@ -43,11 +43,16 @@ def generator():
 
 
 def read_verdicts():
-    """Subject -> the checks that it failed, and those that did not apply, as frozen."""
     with VERDICTS.open(newline="") as file:
         return {
             row["subject"]: (row["failed"], row["not applicable"]) for row in csv.DictReader(file)
         }
+
+
+@pytest.fixture
+def frozen_verdicts():
+    """Subject -> the checks that it failed, and those that did not apply, as frozen."""
+    return read_verdicts()
 
 
 @pytest.fixture

@@ -7,7 +7,6 @@ from dataclasses import replace
 import gymnasium as gym
 import pytest
 import torch
-from conftest import read_verdicts
 
 from rnn_tutorial import policy, ppo
 from rnn_tutorial.doctor import Report
@@ -64,9 +63,9 @@ def test_every_diff_is_small_and_of_the_package_s_own_source(name):
     assert set(given) <= set(sick)
 
 
-def test_the_frozen_verdicts_are_those_of_all_bugs_and_courses():
+def test_the_frozen_verdicts_are_those_of_all_bugs_and_courses(frozen_verdicts):
     frozen = {kind: set() for kind in ("bug", "sibling", "own", "foreign")}
-    for subject in read_verdicts():
+    for subject in frozen_verdicts:
         kind, name = subject.split(" ", 1)
         frozen[kind].add(name)
     assert frozen["bug"] == set(BUGS)
