@@ -11,7 +11,7 @@ ACTION = "#009E73"  # green: actions and their distribution
 REWARD = "#CC79A7"  # purple: reward, value, and the goal that gives them
 GRADIENT = "#767676"  # the ink, drawn in full lines: gradients
 BOUNDARY = "#8A8A8A"  # grey, dashed: where one episode ends and the next begins
-PADDING = "#D9D9D9"  # light grey, hatched: entries that are not steps
+PADDING = "#8A8A8A80"  # half that grey, hatched: entries that are not steps
 
 # Text and frames. Its contrast is 4.5 on white and 4.2 on JupyterLab's dark page (#111111); no
 # colour has 4.5 on both.

@@ -130,7 +130,8 @@ def _rows(check: Finding) -> str:
         f"<span style='white-space:nowrap;color:{COLOURS[check.status]}'>{status}</span>",
         escape(check.evidence),
     )
-    row = "".join(f"<td style='text-align:left;vertical-align:top'>{cell}</td>" for cell in cells)
+    style = "text-align:left;vertical-align:top;overflow-wrap:anywhere"
+    row = "".join(f"<td style='{style}'>{cell}</td>" for cell in cells)
     if check.status != FAILED:
         return f"<tr>{row}</tr>"
     page = f"<a href='{escape(check.link)}'>{escape(check.section)}</a>"

@@ -44,7 +44,7 @@ def draw_swaps(
     fig, ax = figure(size=(6.2, 3.6))
     words: Any = {"textcoords": "offset points", "fontsize": 10.5, "ha": "center"}
     for values, colour, name in (
-        (own, OBSERVATION, "from the own goal"),
+        (own, OBSERVATION, "from their own goal"),
         (partner, HIDDEN, "from the partner's goal"),
     ):
         of_pairs = values.reshape(len(values), -1, 2).mean(2)  # two partners are not independent

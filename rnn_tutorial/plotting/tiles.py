@@ -9,18 +9,16 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 from matplotlib.axes import Axes
-from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from torch.nn.utils.rnn import pack_sequence
 
-from rnn_tutorial.colours import BOUNDARY, INK
+from rnn_tutorial.colours import INK, PADDING
 from rnn_tutorial.plotting.figures import figure
 
 # Colours for sequences must not be those of roles: the rest of Okabe and Ito's set, and a grey.
 SEQUENCE_COLOURS = ("#56B4E9", "#F0E442", "#A9A9A9")
 TILE, DARK = 0.36, "#1a1a1a"  # inches from tile to tile; text on the tiles
-HATCH = to_rgba(BOUNDARY, 0.5)  # of padding; PADDING itself is loud on a dark page
 GAP = 0.25  # between two columns of packed data, in tiles
 Place = tuple[float | int, float | int]
 
@@ -100,7 +98,7 @@ def _tile(ax: Axes, corner: Place, sequence: int | None, time: int) -> None:
     """One entry of a sequence, or padding where there is none."""
     x, y = corner
     if sequence is None:
-        padding = Rectangle(corner, 0.94, 0.94, facecolor="none", edgecolor=HATCH, hatch="////")
+        padding = Rectangle(corner, 0.94, 0.94, facecolor="none", edgecolor=PADDING, hatch="////")
         padding.set_linewidth(0)
         ax.add_patch(padding)
         return
