@@ -49,10 +49,10 @@ def test_each_goal_has_its_own_line_of_rewards():
 def test_lines_over_time_carry_their_names_and_the_boundary():
     lines = {"one": np.array([1.0, 2.0, 3.0]), "two": np.array([0.0, 1.0, 1.0])}
     notes = {"one": (0, 1), "two": (1, 0)}
-    (ax,) = draw_over_time(lines, "value", boundary=2, notes=notes).axes
-    assert texts(ax) == ["one", "two"]
+    (ax,) = draw_over_time(lines, "value", {1: "a", 2: "b"}, notes).axes
+    assert texts(ax) == ["one", "two", "a", "b"]
     np.testing.assert_array_equal(ax.lines[1].get_ydata(), lines["two"])
-    assert ax.lines[2].get_xdata()[0] == 1.5
+    assert [line.get_xdata()[0] for line in ax.lines[2:]] == [0.5, 1.5]
 
 
 def test_buffers_are_titled_by_their_type():
@@ -100,7 +100,7 @@ def test_the_cue_is_framed_where_the_flag_is_one():
 def test_a_trial_is_cut_at_its_second_episode():
     left, plane = draw_trial(stream("PointTrial", 60), GOAL, radius=0.3).axes
     assert left.lines[-1].get_xdata()[0] == 29.5
-    assert texts(plane) == ["episode 0", "episode 1"]
+    assert texts(plane) == ["episode 0", "episode 1", "last place of each"]
     paths = [line for line in plane.lines if len(line.get_xdata()) == 30]
     assert [line.get_linestyle() for line in paths] == ["-", "--"]
 

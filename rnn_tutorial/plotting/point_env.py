@@ -42,22 +42,32 @@ def draw_rewards_on_one_path(
 
 
 def draw_over_time(
-    lines: Mapping[str, Array], label: str, boundary: int, notes: Mapping[str, tuple]
+    lines: Mapping[str, Array],
+    label: str,
+    boundaries: Mapping[int, str],
+    notes: Mapping[str, tuple[float | int, float | int]],
 ) -> Figure:
-    """Draw values or rewards (T,) by name, and where an episode begins.
+    """Draw values or rewards (T,) by name, and where episodes begin.
 
     Args:
         lines: name -> (T,).
         label: of the vertical axis.
-        boundary: the time whose observation begins an episode.
+        boundaries: the time whose observation begins an episode -> words above its dashed line.
         notes: name -> (time, value), the place of its text.
     """
-    fig, ax = figure(size=(9, 2.7))
+    fig, ax = figure(size=(9, 2.9))
     for (name, values), style in zip(lines.items(), STYLES, strict=False):
         ax.plot(values, color=REWARD, ls=style)
         ax.text(*notes[name], name, color=REWARD, va="bottom")
         ax.set_xlim(0, len(values))
-    ax.axvline(boundary - 0.5, color=BOUNDARY, ls="--", lw=1.2)
+    low, high = ax.get_ylim()
+    ax.set_ylim(low, max(high, *(y + 0.12 * (high - low) for _, y in notes.values())))
+    for t, words in boundaries.items():
+        ax.axvline(t - 0.5, color=BOUNDARY, ls="--", lw=1.2)
+        side = "right" if t == len(values) else "center"  # inside the picture
+        ax.annotate(
+            words, (t - 0.5, 1), (0, 2), ("data", "axes fraction"), "offset points", ha=side
+        )
     ax.set(xlabel="time (steps)", ylabel=label)
     return fig
 
@@ -138,6 +148,8 @@ def draw_trial(observations: Array, goal: Array, radius: float) -> Figure:
         axes[1].plot(*path[-1], marker="o", ms=7, color=OBSERVATION)
         axes[1].plot([-1.2, -0.9], [-0.7 - 0.3 * k] * 2, color=OBSERVATION, ls=STYLES[k])
         axes[1].text(-0.8, -0.7 - 0.3 * k, f"episode {k}", color=OBSERVATION, va="center")
+    axes[1].plot(-1.05, -0.4, marker="o", ms=7, color=OBSERVATION)
+    axes[1].text(-0.8, -0.4, "last place of each", color=OBSERVATION, va="center")
     set_plane(axes[1], 1.35)
     axes[0].set_title("what is observed in one trial (each row from −1 to 1)", loc="left")
     axes[1].set_title("both paths", loc="left")
