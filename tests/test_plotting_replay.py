@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from rnn_tutorial.plotting.figures import figure, png_bytes
-from rnn_tutorial.plotting.replay import PARTS, draw_errors, draw_horizons, draw_log_ratios
+from rnn_tutorial.plotting.replay import CLIP, PARTS, draw_errors, draw_horizons, draw_log_ratios
 
 
 def test_log_ratios_are_levels_of_ten_with_envs_as_rows():
@@ -38,6 +38,18 @@ def test_the_log_ratios_read_in_a_narrow_column():
     box = fig.axes[0].title.get_window_extent()
     assert box.x0 >= 0
     assert box.x1 <= fig.canvas.get_width_height()[0]
+
+
+def test_the_colour_bar_marks_where_ppo_clips():
+    fig = draw_log_ratios({"a": np.zeros((3, 2))}, np.zeros((3, 2), bool))
+    bar = fig.axes[-1]
+    labels = {
+        text.get_text(): place
+        for text, place in zip(bar.get_yticklabels(), bar.get_yticks(), strict=True)
+    }
+    assert labels["0.2: clip"] == pytest.approx(np.log10(CLIP))
+    assert bar.lines[-1].get_ydata()[0] == pytest.approx(np.log10(CLIP))
+    assert np.allclose(np.exp([-CLIP, CLIP]), [0.8, 1.2], atol=0.03)
 
 
 def test_one_panel_is_enough():

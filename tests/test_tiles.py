@@ -34,11 +34,11 @@ def tiles(fig):
 
 
 def blocks(fig, num_envs, num_steps):
-    """The rows of the transposed and of the reshaped block, from env 0 on."""
+    """The columns of the transposed and of the reshaped block, from env 0 on."""
     placed = tiles(fig)
     return [
-        [[placed[left + t, num_envs - 1 - n] for t in range(num_steps)] for n in range(num_envs)]
-        for left in (2, num_steps + 6)
+        [[placed[left + n, num_steps - 1 - t] for t in range(num_steps)] for n in range(num_envs)]
+        for left in (2, num_envs + 6.5)
     ]
 
 
@@ -48,14 +48,14 @@ def test_tiles_land_where_torch_puts_them(num_envs, num_steps):
     buffer = torch.arange(num_envs * num_steps).reshape(num_envs, num_steps)
     moved = buffer.transpose(0, 1), buffer.reshape(num_steps, num_envs)
     for block, number_tn in zip(drawn, moved, strict=True):
-        expected = [[divmod(int(i), num_steps) for i in row] for row in number_tn.T]
+        expected = [[divmod(int(i), num_steps) for i in column] for column in number_tn.T]
         assert block == expected
 
 
-def test_a_transpose_keeps_each_env_in_its_row_and_a_reshape_does_not():
+def test_a_transpose_keeps_each_env_in_its_column_and_a_reshape_does_not():
     transposed, reshaped = blocks(draw_reshape_and_transpose(), 3, 5)
-    assert [{env for env, _ in row} for row in transposed] == [{0}, {1}, {2}]
-    assert all(len({env for env, _ in row}) > 1 for row in reshaped)
+    assert [{env for env, _ in column} for column in transposed] == [{0}, {1}, {2}]
+    assert all(len({env for env, _ in column}) > 1 for column in reshaped)
 
 
 @pytest.mark.parametrize("lengths", [[8, 5, 3], [4, 4], [6, 1, 1]])

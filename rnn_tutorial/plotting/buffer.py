@@ -26,8 +26,14 @@ WIDTH = 6.2  # inches, of which the axes take about 5.3: this and TYPE read in a
 TYPE = 11  # points
 ROOM_FOR_KEY = 0.46  # of T, up to which L leaves room beside the sequences
 SIGNS: dict[str, dict[str, Any]] = {
-    "starts from a stored state": {"marker": "o", "mfc": HIDDEN, "mec": HIDDEN, "ms": 5.5},
-    "starts from zeros": {"marker": "o", "mfc": "none", "mec": HIDDEN, "mew": 1.4, "ms": 5.5},
+    "starts from its stored state": {"marker": "o", "mfc": HIDDEN, "mec": HIDDEN, "ms": 5.5},
+    "cleared before its first step": {
+        "marker": "o",
+        "mfc": "none",
+        "mec": HIDDEN,
+        "mew": 1.4,
+        "ms": 5.5,
+    },
     "reset before this step": {"ls": "--", "color": BOUNDARY, "lw": 1.6},
     "truncated in this step": {"marker": ">", "mfc": "none", "mec": REWARD, "mew": 1.6, "ms": 5},
     "terminated in this step": {"marker": "x", "mec": REWARD, "mew": 1.6, "ms": 5},
@@ -42,7 +48,8 @@ class Layout:
         reset, terminated, truncated: (T, N) bool.
         time, env: (L, B), the step of the rollout at each place of each sequence.
         valid: (L, B) bool, false for padding.
-        stored: (B,) bool, whether a sequence starts from a stored state, else from zeros.
+        stored: (B,) bool, whether a sequence starts from its stored state; else the reset before
+            its first step clears this state.
     """
 
     reset: NDArray[np.bool_]

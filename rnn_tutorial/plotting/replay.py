@@ -7,17 +7,20 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from rnn_tutorial.colours import BOUNDARY
+from rnn_tutorial.colours import BOUNDARY, INK
 from rnn_tutorial.plotting.figures import figure
 from rnn_tutorial.plotting.themes import ACTION_MAP, POSITIVE_MAP
 
 LOWEST, HIGHEST = 1e-3, 100.0
+CLIP = 0.2  # of PPO: a log ratio of this size is a ratio of 0.82 or 1.22
 PARTS = 10  # of a step's width, one of which is the gap on each side of a reset
 STYLES = ("-", ":", "--", "-.", (0, (6, 1, 1, 1, 1, 1)))
 
 
 def draw_log_ratios(log_ratios: Mapping[str, Any], reset: Any) -> Figure:
     """Draw |log ratio| of every step, a panel for each replay: clear up to 0.001, full from 100 on.
+
+    A line on the colour bar marks where PPO begins to clip, a |log ratio| of about 0.2.
 
     Args:
         log_ratios: title -> (T, N), new minus old log-probability of each action.
@@ -40,8 +43,10 @@ def draw_log_ratios(log_ratios: Mapping[str, Any], reset: Any) -> Figure:
         ax.set(title=title, ylabel="env", xlim=(-0.7, length - 0.5), ylim=(n - 0.5, -0.5))
         ax.set_yticks(range(n))
     axes[-1].set_xlabel("time t (steps)")
-    bar = fig.colorbar(image, ax=axes, label="|log ratio|", ticks=[-3, -2, -1, 0, 1, 2])
-    bar.ax.set_yticklabels(["0.001", "0.01", "0.1", "1", "10", "100"])
+    clip = float(np.log10(CLIP))
+    bar = fig.colorbar(image, ax=axes, label="|log ratio|", ticks=[-3, -2, clip, 0, 1, 2])
+    bar.ax.set_yticklabels(["0.001", "0.01", "0.2: clip", "1", "10", "100"])
+    bar.ax.axhline(clip, color=INK, lw=2)
     return fig
 
 

@@ -26,8 +26,8 @@ Place = tuple[float | int, float | int]
 def draw_reshape_and_transpose(num_envs: int = 3, num_steps: int = 5) -> Figure:
     """Draw an (N, T) buffer and its two ways to (T, N): `transpose` and `reshape`.
 
-    The top row shows the tiles in the order in which the buffer holds them. Below, row n is what a
-    time-major module reads as env n.
+    The top row shows the tiles in the order in which the buffer holds them. Below are the two
+    results, a row for each time: column n is what a time-major module reads as env n.
 
     Args:
         num_envs: N, at most three.
@@ -37,8 +37,8 @@ def draw_reshape_and_transpose(num_envs: int = 3, num_steps: int = 5) -> Figure:
         The figure.
     """
     env_nt, time_nt = np.indices((num_envs, num_steps))
-    fig, ax = _canvas(2 * num_steps + 6.2, num_envs + 3.7)
-    at = num_envs + 1.6
+    fig, ax = _canvas(max(num_envs * num_steps + 0.2, 4 * num_envs + 4.2), num_steps + 4.4)
+    at = num_steps + 2.4
     _text(ax, (0, at + 1.1), f"in the buffer, ({num_envs}, {num_steps}): one env after another")
     for i, (env, time) in enumerate(zip(env_nt.flat, time_nt.flat, strict=True)):
         _tile(ax, (i, at), int(env), int(time))
@@ -46,12 +46,15 @@ def draw_reshape_and_transpose(num_envs: int = 3, num_steps: int = 5) -> Figure:
     shape = num_steps, num_envs
     ways += [("reshape", env_nt.reshape(shape), time_nt.reshape(shape))]
     for way, (name, env_tn, time_tn) in enumerate(ways):
-        left = way * (num_steps + 4) + 2
-        _text(ax, (left, num_envs + 0.1), f"{name} to ({num_steps}, {num_envs})")
-        for (t, n), env in np.ndenumerate(env_tn):
-            _tile(ax, (left + t, num_envs - 1 - n), int(env), int(time_tn[t, n]))
+        left = way * (num_envs + 4.5) + 2
+        _text(ax, (left, num_steps + 0.9), f"{name} to ({num_steps}, {num_envs})")
+        _text(ax, (left - 0.25, num_steps + 0.05), "env", ha="right")
         for n in range(num_envs):
-            _text(ax, (left - 0.25, num_envs - 0.5 - n), f"env {n}", ha="right", va="center")
+            _text(ax, (left + n + 0.47, num_steps + 0.05), str(n), ha="center")
+        for (t, n), env in np.ndenumerate(env_tn):
+            _tile(ax, (left + n, num_steps - 1 - t), int(env), int(time_tn[t, n]))
+        for t in range(num_steps):
+            _text(ax, (left - 0.25, num_steps - 0.53 - t), f"time {t}", ha="right", va="center")
     return fig
 
 

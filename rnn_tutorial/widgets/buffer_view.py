@@ -75,8 +75,9 @@ class BufferView(LiveView):
         (length, n), (bptt, count) = layout.reset.shape, layout.valid.shape
         return (
             f"A grid of {n} envs and {length} steps, cut into {count} sequences of up to {bptt} "
-            f"steps; {layout.stored.sum()} of them start from a stored state, "
-            f"{(~layout.stored).sum()} from zeros, and {(~layout.valid).sum()} entries are padding."
+            f"steps; {layout.stored.sum()} of them start from their stored state, in "
+            f"{(~layout.stored).sum()} a reset clears it before the first step, and "
+            f"{(~layout.valid).sum()} entries are padding."
         )
 
 
