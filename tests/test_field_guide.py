@@ -13,6 +13,7 @@ from rnn_tutorial.plotting.bugs import (
     draw_changes,
     draw_cost_kinds,
     draw_costs,
+    kinds,
     six_agents,
 )
 from rnn_tutorial.plotting.figures import pixels
@@ -107,14 +108,25 @@ def test_every_bug_has_its_dot_filled_where_ten_seeds_show_it():
     table = costs()
     lost = table.assign(lost=-table["cost"])[["lost", "shows"]]
     expected = set(lost.itertuples(index=False, name=None))
-    kinds, by_name = draw_cost_kinds(table), draw_costs(table)
-    assert dots(kinds.axes[0]) == expected
+    by_kind, by_name = draw_cost_kinds(table), draw_costs(table)
+    assert dots(by_kind.axes[0]) == expected
     large, small = map(dots, by_name.axes)
     assert large | small == expected
     assert min(large)[0] > max(small)[0]
     rows = [text.get_text() for ax in by_name.axes for text in ax.get_yticklabels()]
     assert rows == table["bug"].to_list()
-    assert len(kinds.axes[0].get_yticklabels()) == 7
+    assert len(by_kind.axes[0].get_yticklabels()) == 7
+
+
+def test_every_dot_lies_in_the_row_of_its_kind():
+    table = costs()
+    assert list(kinds()) == list(BUGS)
+    (ax,) = draw_cost_kinds(table, ["amnesia", "hidden_member"]).axes
+    names = [label.get_text().rpartition(" (")[0] for label in ax.get_yticklabels()]
+    lines = [line.get_xydata()[0] for line in ax.lines if line.get_marker() == "o"]
+    drawn = sorted((names[round(height)], lost) for lost, height in lines)
+    assert drawn == sorted(zip(table["bug"].map(kinds()), -table["cost"], strict=True))
+    assert all(abs(height - round(height)) < 0.42 for _, height in lines)
 
 
 def test_dots_of_one_row_do_not_cover_each_other_and_names_are_apart():

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Mapping
 from textwrap import fill
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -51,6 +51,12 @@ def curves_of(agents: Mapping[str, Bug]) -> "pd.DataFrame":
         table, name = agent.curves(), agent.name if agent.changes else "healthy"
         parts.append(table[table["bug"] == name].assign(agent=letter))
     return pd.concat(parts)
+
+
+def kinds() -> dict[str, str]:
+    """Return each bug's kind in words, in the order of the zoo's files."""
+    words = {file: KINDS[file.__name__.rpartition(".")[2]] for file in FILES}
+    return {bug.name: words[file] for file in FILES for bug in file.BUGS}
 
 
 def draw_bug(bug: Bug, seed: int = 0) -> Figure:
@@ -155,33 +161,44 @@ def draw_cost_kinds(costs: "pd.DataFrame", named: Collection[str] = ()) -> Figur
 
     Args:
         costs: as `doctor.zoo.costs.costs` gives them.
-        named: bugs whose name is written below their dot.
+        named: bugs whose name is written below their dot, at the end of a line from it.
     """
-    fig, ax = figure(size=(6.2, 0.62 * len(FILES) + 0.7))
-    table = costs.set_index("bug").assign(lost=-costs.set_index("bug")["cost"])
+    rows = list(dict.fromkeys(kinds().values()))
+    fig, ax = figure(size=(6.2, 0.7 * len(rows) + 0.7))
+    table = costs.assign(lost=-costs["cost"], kind=costs["bug"].map(kinds()))
+    far = 0.7 * table["lost"].max()
     labels = []
-    for row, file in enumerate(FILES):
-        bugs = table.loc[[bug.name for bug in file.BUGS if bug.name in table.index]]
-        labels.append(f"{KINDS[file.__name__.rpartition('.')[2]]} ({len(bugs)})")
-        taken: list[float] = []
-        for bug, lost, shows in bugs[["lost", "shows"]].sort_values("lost").itertuples():
+    for row, kind in enumerate(rows):
+        bugs = table[table["kind"] == kind].sort_values("lost")
+        labels.append(f"{kind} ({len(bugs)})")
+        levels, taken = [], list[float]()
+        for lost in bugs["lost"]:
             level = next(n for n in range(9) if n >= len(taken) or lost - taken[n] > 0.55)
             taken[level : level + 1] = [lost]
-            height = row + 0.15 - 0.12 * level
-            ax.plot(lost, height, "o", color=REWARD, ms=6, mfc=REWARD if shows else "none")
-            if bug in named:
-                words: dict[str, Any] = {"va": "center", "color": INK, "fontsize": 10}
-                side = "right" if lost > 0.7 * table["lost"].max() else "left"
-                place: dict[str, Any] = {"xytext": (-4 if side == "left" else 4, -11)}
+            levels.append(level)
+        middle = row - (0.12 if any(bugs["bug"].isin(named)) else 0.0)  # room for a name below
+        heights = middle + 0.06 * max(levels) - 0.12 * np.array(levels)
+        for bug, height in zip(bugs.itertuples(), heights, strict=True):
+            face = REWARD if bug.shows else "none"
+            ax.plot(bug.lost, height, "o", color=REWARD, ms=6, mfc=face)
+            if bug.bug in named:
+                side, way = ("right", -1) if bug.lost > far else ("left", 1)
                 ax.annotate(
-                    str(bug), (lost, height), ha=side, textcoords="offset points", **words, **place
+                    str(bug.bug),
+                    (bug.lost, height),
+                    (bug.lost + 0.9 * way, row + 0.3),
+                    arrowprops={"arrowstyle": "-", "color": INK, "lw": 0.8, "shrinkB": 4},
+                    ha=side,
+                    va="center",
+                    color=INK,
+                    fontsize=10,
                 )
     ax.axvline(0, color=INK, lw=1, zorder=0)
-    for row in range(1, len(FILES)):
+    for row in range(1, len(rows)):
         ax.axhline(row - 0.5, color=INK, lw=0.5, alpha=0.4)
-    ax.set_yticks(range(len(FILES)), labels)
+    ax.set_yticks(range(len(rows)), labels)
     ax.tick_params(axis="y", length=0)
-    ax.set(xlim=(-1.2, 1.05 * table["lost"].max()), ylim=(len(FILES) - 0.5, -0.5))
+    ax.set(xlim=(-1.2, 1.05 * table["lost"].max()), ylim=(len(rows) - 0.5, -0.5))
     ax.set_xlabel("return lost to the bug")
     return fig
 
