@@ -37,6 +37,17 @@ def test_memories_share_limits_and_mark_resets():
     assert [label.get_text() for label in first.get_yticklabels()] == ["g", "x"]
 
 
+def test_memories_can_show_a_window_of_steps():
+    runs, resets = {"a": np.zeros((9, 2))}, np.arange(9) == 4
+    (whole, _), (part, _) = (
+        draw_memories(runs, ["g", "x"], resets, window=window).axes for window in (None, (3, 7))
+    )
+    assert whole.get_xlim() == (-0.5, 8.5)
+    assert whole.get_xticks().tolist() == [4]
+    assert part.get_xlim() == (2.5, 7.5)
+    assert part.get_xticks().tolist() == [3, 5, 7]
+
+
 def test_gaps_are_lines_with_their_names():
     (ax,) = draw_gaps({"a": np.arange(4.0), "b": np.zeros(4)}, "difference").axes
     assert [text.get_text() for text in ax.texts] == ["a", "b"]

@@ -81,6 +81,7 @@ def draw_memories(
     resets: Any,
     limit: float = 1.5,
     label: str = "hidden state",
+    window: tuple[int, int] | None = None,
 ) -> Figure:
     """Draw the same few hidden units under several conditions, side by side.
 
@@ -90,11 +91,14 @@ def draw_memories(
         resets: (T,), true where an observation begins an episode.
         limit: where the colours end.
         label: of the colour bar.
+        window: the first and the last step to show; None shows all.
     """
     fig, axes = figure(1, len(runs), size=(9.0, 2.5), sharey=True, squeeze=False)
+    first, last = window or (0, len(np.asarray(resets)) - 1)
+    ticks = np.arange(first, last + 1, 2) if window else np.flatnonzero(resets)
     for ax, (name, hidden) in zip(axes.flat, runs.items(), strict=True):
         image = draw_hidden(ax, hidden, resets, limit)
-        ax.set(title=name, ylabel="", xticks=np.flatnonzero(resets))
+        ax.set(title=name, ylabel="", xticks=ticks, xlim=(first - 0.5, last + 0.5))
         ax.set_yticks(range(len(units)), units)
     fig.colorbar(image, ax=axes, label=label)
     return fig
