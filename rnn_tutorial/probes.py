@@ -183,7 +183,7 @@ class Decoder:
     def directions(self) -> Float[Array, "k F"]:
         """The directions of state space that the probe reads, for `project_out`."""
         scaler, ridge = self.model[0], self.model[1]
-        return ridge.coef_ / scaler.scale_
+        return np.atleast_2d(ridge.coef_) / scaler.scale_
 
     @property
     def centre(self) -> Float[Array, " F"]:

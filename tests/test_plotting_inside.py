@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from rnn_tutorial.colours import BOUNDARY
 from rnn_tutorial.plotting.figures import figure, pixels
 from rnn_tutorial.plotting.inside import (
     draw_delays,
@@ -11,6 +12,7 @@ from rnn_tutorial.plotting.inside import (
     draw_scores,
     draw_swaps,
     draw_trajectories,
+    draw_two_units,
     draw_visits,
     mean_and_interval,
 )
@@ -100,17 +102,41 @@ def test_names_of_scores_stay_in_the_axes_when_lines_end_at_the_top_and_at_the_b
     assert places["c"] == 0.5
 
 
-def test_each_line_of_scores_runs_on_to_its_name():
+def test_a_grey_leader_beyond_the_scores_leads_to_each_name_that_was_moved():
     _, ax = figure()
     lines = {"high": (np.full(9, 1.0), "C0", "-"), "low": (np.zeros(9), "C1", ":")}
+    lines["at the same height"] = (np.full(9, 1.0), "C2", "--")
     draw_scores(ax, lines, "score")
-    ways = {line.get_color(): line for line in ax.lines if len(line.get_xdata()) == 3}
-    for text in ax.texts:
-        values, colour, style = lines[text.get_text()]
-        way = ways[colour]
-        assert way.get_linestyle() == style
-        assert tuple(way.get_xydata()[0]) == (8, values[-1])
-        assert way.get_ydata()[-1] == text.get_position()[1]
+    places = {text.get_text(): text.get_position() for text in ax.texts}
+    assert {text.get_text(): text.get_color() for text in ax.texts} == {
+        name: colour for name, (_, colour, _) in lines.items()
+    }
+    (leader,) = [line for line in ax.lines if len(line.get_xdata()) == 2]
+    (start, value), (end, place) = leader.get_xydata()
+    moved = min(("high", "at the same height"), key=lambda name: places[name][1])
+    assert 8 < start < end < places[moved][0]
+    assert (value, place) == (1.0, places[moved][1])
+    assert leader.get_color() == BOUNDARY
+
+
+def test_the_axis_of_scores_ends_with_the_last_score():
+    _, ax = figure()
+    draw_scores(ax, {"a": (np.full(9, 0.5), "C0", "-")}, "score")
+    assert ax.spines["bottom"].get_bounds() == (0, 8)
+    assert max(ax.get_xticks()) <= 8
+
+
+def test_the_arrows_of_two_units_leave_the_cloud_in_their_directions(rng):
+    units = rng.uniform(-1, 1, (50, 2)) * (2.0, 0.5)
+    arrows = {"up": (np.array([0.0, 3.0]), "--"), "along": (np.array([4.0, 1.0]), "-")}
+    ax = draw_two_units(units, units[:, 0], arrows).axes[0]
+    np.testing.assert_allclose(ax.collections[0].get_offsets(), units)
+    for line, (direction, style) in zip(ax.lines, arrows.values(), strict=True):
+        way = np.diff(line.get_xydata(), axis=0)[0]
+        np.testing.assert_allclose(way[0] * direction[1], way[1] * direction[0], atol=1e-9)
+        assert line.get_linestyle() == style
+        assert (np.abs(way) > 1.2 * np.abs(units).max(0)).any()
+    assert {"up", "along"} <= {text.get_text() for text in ax.texts}
 
 
 def test_trajectories_are_coloured_by_their_number(rng):

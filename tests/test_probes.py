@@ -128,6 +128,13 @@ def test_a_decoder_reads_at_any_time_and_its_directions_are_all_it_reads(rng):
     np.testing.assert_allclose(decoder(features(blind).numpy()), at_centre.repeat(50, 0), atol=1e-6)
 
 
+def test_a_decoder_of_one_number_has_one_direction(rng):
+    goal = rng.normal(size=(EPISODES, 1))
+    known = np.concatenate((goal, rng.normal(size=(EPISODES, 1))), axis=1)
+    (direction,) = Decoder(known[None], goal).directions
+    np.testing.assert_allclose(direction, (1.0, 0.0), atol=0.02)
+
+
 def test_bad_input_gets_an_error_that_says_expected_and_got(rng, monkeypatch):
     known = rng.normal(size=(STEPS, 8, 2))
     with pytest.raises(ValueError, match=r"target: expected shape \(8, ...\) or \(3, 8, ...\)"):

@@ -71,6 +71,12 @@ def test_the_end_has_the_colour_of_the_memory_that_led_there(view):
     assert {end.get_markerfacecolor() for end in ends} == {OBSERVATION}
 
 
+def test_the_picture_says_when_the_states_are_swapped(view):
+    assert {parts["time"].get_text() for parts in view.parts} == {"swap at k = 5"}
+    view.k.value = 30
+    assert {parts["time"].get_text() for parts in view.parts} == {"no swap"}
+
+
 def test_the_stored_view_holds_the_picture_and_says_where_both_end(view):
     data, metadata = view._repr_mimebundle_()
     own, other = view.distances()

@@ -10,7 +10,15 @@ from matplotlib.colors import LinearSegmentedColormap, Normalize, to_hex
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from rnn_tutorial.colours import BOUNDARY, GRADIENT, HIDDEN, NEGATIVE, OBSERVATION, REWARD
+from rnn_tutorial.colours import (
+    BOUNDARY,
+    GRADIENT,
+    HIDDEN,
+    INK,
+    NEGATIVE,
+    OBSERVATION,
+    REWARD,
+)
 from rnn_tutorial.envs.rendering import draw_goal, draw_path, set_plane
 from rnn_tutorial.plotting.figures import figure
 from rnn_tutorial.plotting.themes import OBSERVATION_MAP
@@ -95,7 +103,9 @@ def draw_fates(paths: Mapping[str, Sequence[Array]], goals: Array, rows: int = 2
 def draw_scores(
     ax: Axes, lines: Mapping[str, tuple[Array, str, str]], label: str, room: float = 0.3
 ) -> None:
-    """Draw scores over time; each line continues, thin, to its name on the right.
+    """Draw scores over time, with names on the right; a thin grey line leads to a moved name.
+
+    The axis of time ends with the last score, so that nothing beyond it looks like one.
 
     Args:
         ax: where to draw.
@@ -106,7 +116,7 @@ def draw_scores(
     names = []
     for name, (values, colour, style) in lines.items():
         ax.plot(values, color=colour, ls=style)
-        names.append((float(values[-1]), name, colour, style))
+        names.append((float(values[-1]), name, colour))
     names.sort()
     (low, high), steps = ax.get_ylim(), len(next(iter(lines.values()))[0])
     gap = 0.1 * (high - low)
@@ -117,13 +127,42 @@ def draw_scores(
     for i in reversed(range(len(places))):  # and from below, so that none leaves the axes
         places[i] = max(places[i], floor)
         floor = places[i] + gap
-    elbow, start = steps - 1 + 0.1 * room * steps, steps - 1 + 0.22 * room * steps
-    for (value, name, colour, style), place in zip(names, reversed(places), strict=True):
-        way = (steps - 1, elbow, start), (value, place, place)
-        ax.plot(*way, color=colour, ls=style, lw=1)
-        ax.text(start + 0.01 * steps, place, name, color=colour, fontsize=10.5, va="center")
-    ax.set(xlabel="time (steps)", ylabel=label, xlim=(0, (1 + room) * steps), ylim=(low, high))
+    end, width = steps - 1, room * steps
+    for (value, name, colour), place in zip(names, reversed(places), strict=True):
+        if abs(place - value) > gap / 2:
+            way = (end + 0.05 * width, end + 0.2 * width), (value, place)
+            ax.plot(*way, color=BOUNDARY, lw=0.8)
+        ax.text(end + 0.24 * width, place, name, color=colour, fontsize=10.5, va="center")
+    ax.set(ylabel=label, xlim=(0, (1 + room) * steps), ylim=(low, high))
+    ax.set_xlabel("time (steps)", x=end / ((1 + room) * steps) / 2)
     ax.set_xticks(range(0, steps, 5 if steps <= 40 else 10))
+    ax.spines["bottom"].set_bounds(0, end)
+
+
+def draw_two_units(units: Array, fact: Array, arrows: Mapping[str, tuple[Array, str]]) -> Figure:
+    """Draw the states of two units, coloured by a fact, and directions from their mean.
+
+    Args:
+        units: (N, 2).
+        fact: (N,), from violet to orange.
+        arrows: name -> a direction (2,), drawn beyond the states, and its line style.
+    """
+    fig, ax = figure(size=(6.2, 3.1))
+    shades = LinearSegmentedColormap.from_list("shades", [NEGATIVE, HIDDEN])
+    spots = ax.scatter(*units.T, c=fact, cmap=shades, s=8, lw=0)
+    middle, reach = units.mean(0), np.abs(units).max(0)
+    for name, (direction, style) in arrows.items():
+        tip = middle + 1.35 * direction / np.abs(direction / reach).max()
+        ax.plot(*zip(middle, tip, strict=True), color=INK, lw=2.2, ls=style)
+        head: Any = {"arrowstyle": "-|>,head_width=0.35,head_length=0.7", "color": INK, "lw": 0}
+        ax.annotate("", tip + 1e-3 * (tip - middle), middle, arrowprops=head | {"shrinkB": 0})
+        words: Any = {"textcoords": "offset points", "fontsize": 10.5, "ha": "center"}
+        ax.annotate(name, tip, (0, 5), color=INK, **words)
+    (left, low), (right, high) = -1.1 * reach, (1.2, 1.85) * reach
+    ax.set(xlabel="unit 1", ylabel="unit 2", xlim=(left, right), ylim=(low, high))
+    ax.set_aspect("equal")
+    fig.colorbar(spots, ax=ax, label="fact", shrink=0.7)
+    return fig
 
 
 def draw_trajectories(paths: Mapping[str, Array], colours: Array, label: str) -> Figure:

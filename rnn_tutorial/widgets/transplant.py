@@ -126,6 +126,7 @@ class TransplantView(LiveView):
             "swap": line("s", ms=7, mfc="none", mec=HIDDEN, mew=2, zorder=5),
             "end": line("o", ms=8, zorder=6),
             "words": ax.text(0.0, 1.05, "", **place),
+            "time": ax.text(0.04, 0.05, "", transform=ax.transAxes),
         }
         self.moving += parts.values()
         return parts
@@ -144,6 +145,7 @@ class TransplantView(LiveView):
             for key, goal in (("own", goals[i]), ("other", goals[1 - i])):
                 parts[key].set_data([goal[0]], [goal[1]])
             parts["words"].set_text(f"{own[i]:.2f}\n{other[i]:.2f}")
+            parts["time"].set_text(f"swap at k = {k}" if k < self.steps else "no swap")
         return self.live.frame()
 
     def _describe(self) -> str:
@@ -163,6 +165,8 @@ def _explain(fig: Figure) -> None:
         "partner's goal": {"marker": "*", "ls": "", "ms": 13, "mfc": "none", "mec": REWARD},
         "with its own memory": {"color": OBSERVATION, "lw": 2},
         "with its partner's memory": {"color": HIDDEN, "lw": 2},
+        "swap": {"marker": "s", "ls": "", "ms": 7, "mfc": "none", "mec": HIDDEN, "mew": 2},
+        "end": {"marker": "o", "ls": "", "ms": 8, "color": HIDDEN},
     }
     handles = [Line2D([], [], label=name, **look) for name, look in looks.items()]
-    fig.legend(handles=handles, loc="outside lower center", ncols=2)
+    fig.legend(handles=handles, loc="outside lower center", ncols=3, columnspacing=1.2)
