@@ -91,6 +91,15 @@ def test_the_picture_states_every_measured_shape(call):
             assert f"= {shape}" in text
 
 
+def test_a_note_stands_below_what_the_corner_says_and_only_with_it():
+    assert "a note" not in words(draw_cell_grid(RNNCall(), note="a note"))
+    noted, plain = (draw_cell_grid(RNNCall(), {"corner"}, note=note) for note in ("a note", ""))
+    assert "a note" in words(noted)
+    assert png_bytes(plain) == png_bytes(draw_cell_grid(RNNCall(), {"corner"}))
+    y = {text.get_text(): text.get_position()[1] for text in noted.axes[0].texts}
+    assert y["output\n[0]"] < y["a note"] < y["output[-1] == h_n[-1]"]
+
+
 @pytest.mark.parametrize("cell", ["gru", "lstm"])
 def test_backward_states_leave_at_time_0(cell):
     fig = draw_cell_grid(RNNCall(cell, 2, bidirectional=True))
@@ -134,7 +143,7 @@ def test_type_is_at_least_nine_pixels_high_in_a_narrow_column(call, highlight):
 @pytest.mark.parametrize("call", EXTREMES, ids=str)
 @pytest.mark.parametrize("highlight", [(), tuple(HIGHLIGHTS)])
 def test_texts_neither_overlap_nor_leave_the_figure(call, highlight):
-    fig = draw_cell_grid(call, highlight)
+    fig = draw_cell_grid(call, highlight, note="(with equal lengths, not packed)")
     fig.canvas.draw()
     boxes = [(t.get_text(), t.get_window_extent()) for t in fig.axes[0].texts if t.get_text()]
     for text, box in boxes:

@@ -46,11 +46,17 @@ def test_each_run_has_a_line_of_its_own():
     view.follow("GRU")(training(-20.0, -10.0, -5.0))
     assert view.curves["no memory"] == ([1.0, 2.0], [-20.0, -19.0])
     _, metadata = view._repr_mimebundle_()
-    assert "GRU -5.0, no memory -19.0" in metadata["image/png"]["alt"]
+    assert "GRU -5.0; no memory -19.0" in metadata["image/png"]["alt"]
     assert view._labels["GRU"].get_text() == "GRU: -5.0"
     assert view._labels["GRU"].xy == (3.0, -5.0)
     assert "oracle: -3.8" in {text.get_text() for text in view._live.fig.axes[0].texts}
     assert "oracle's return, -3.8" in metadata["image/png"]["alt"]
+
+
+def test_a_title_stands_above_the_picture_and_in_its_words():
+    view = LiveCurves("GRU", steps=3000, oracle=-3.8, title="seed 3")
+    assert view._live.fig.axes[0].get_title(loc="left") == "seed 3"
+    assert "Learning curves (seed 3), with" in view._repr_mimebundle_()[1]["image/png"]["alt"]
 
 
 def test_as_a_context_it_stores_the_last_picture_and_not_the_empty_one(monkeypatch):

@@ -49,20 +49,28 @@ def test_five_agents_are_two_rows_of_panels_with_nothing_outside_the_figure():
     assert bottom == [False, False, True, True, True]
 
 
-def test_the_oracle_s_line_has_its_name_once_at_its_end():
+def test_the_oracle_s_line_has_its_name_above_it_in_every_panel_of_curves():
+    fig = draw_learning_curves(curves(), oracle=-3.8)
+    png_bytes(fig)
+    for ax in fig.axes:
+        (name,) = [text for text in ax.texts if text.get_text() == "oracle"]
+        box, frame = name.get_window_extent(), ax.get_window_extent()
+        assert ax.transData.transform((0, -3.8))[1] < box.y0 < box.y1 <= frame.y1
+        assert frame.x0 <= box.x0 < box.x1 < frame.x1
+
+
+def test_the_oracle_s_line_has_its_name_once_at_its_end_in_the_studies():
     table = pd.DataFrame(
         [("L", "30", -5.0), ("N", "64", -5.0)], columns=["study", "choice", "score"]
     )
-    studies = draw_studies(table.assign(seed=0), {"L": "length", "N": "envs"}, oracle=-3.8)
-    for fig in (draw_learning_curves(curves(), oracle=-3.8), studies):
-        names = [(ax, t) for ax in fig.axes for t in ax.texts if t.get_text() == "oracle"]
-        ((ax, name),) = names
-        png_bytes(fig)
-        assert ax is fig.axes[-1]
-        box, frame = name.get_window_extent(), ax.get_window_extent()
-        assert frame.x1 <= box.x0 < frame.x1 + 15
-        assert box.x1 <= fig.canvas.get_width_height()[0]
-        assert box.y0 < ax.transData.transform((0, -3.8))[1] < box.y1
+    fig = draw_studies(table.assign(seed=0), {"L": "length", "N": "envs"}, oracle=-3.8)
+    ((ax, name),) = [(ax, t) for ax in fig.axes for t in ax.texts if t.get_text() == "oracle"]
+    png_bytes(fig)
+    assert ax is fig.axes[-1]
+    box, frame = name.get_window_extent(), ax.get_window_extent()
+    assert frame.x1 <= box.x0 < frame.x1 + 15
+    assert box.x1 <= fig.canvas.get_width_height()[0]
+    assert box.y0 < ax.transData.transform((0, -3.8))[1] < box.y1
 
 
 def test_outcomes_are_a_dot_for_each_seed_and_a_bar_at_the_median():

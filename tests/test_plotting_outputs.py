@@ -51,6 +51,9 @@ def test_curves_are_drawn_for_every_seed_and_every_choice():
     seeds = np.array([[0.5, 1.0], [0.4, 0.9], [0.6, 0.8]])
     (ax,) = draw_accuracy({"model": seeds}, [3, 4]).axes
     assert np.allclose(ax.lines[-1].get_ydata(), [0.5, 0.9])
+    assert "thin: 3 seeds, 3 different curves\nbold: median" in {t.get_text() for t in ax.texts}
+    (ax,) = draw_accuracy({"model": np.ones((3, 2))}, [3, 4]).axes
+    assert any("3 seeds, 1 different curve\n" in text.get_text() for text in ax.texts)
     fig = draw_errors({"all": np.zeros(3), "none": np.ones(3)}, start=7)
     assert fig.axes[0].lines[1].get_xdata().tolist() == [7, 8, 9]
     assert {line.get_color() for line in fig.axes[0].lines} == {HIDDEN}

@@ -35,7 +35,7 @@ FILLED = 0.22  # light enough for the ink of the text in it, on light and dark p
 class _Grid:
     """The places of rows, columns and chips, in inches."""
 
-    def __init__(self, call: RNNCall, corner: bool) -> None:
+    def __init__(self, call: RNNCall, corner: int) -> None:
         self.call = call
         self.between = 0.14 if call.cell == "lstm" else 0.0  # h and c, apart enough to be outlined
         n = call.length
@@ -65,7 +65,7 @@ class _Grid:
 
 
 def draw_cell_grid(
-    call: RNNCall, highlight: Collection[str] = (), ax: Axes | None = None
+    call: RNNCall, highlight: Collection[str] = (), ax: Axes | None = None, note: str = ""
 ) -> Figure:
     """Draw the cells behind a call, time by layers, and every tensor's shape.
 
@@ -77,6 +77,7 @@ def draw_cell_grid(
         call: the settings; the module is built and run to measure the shapes.
         highlight: any of "output", "h_n", "corner" (what output and h_n share) and "c_n".
         ax: draw here; by default in a new figure whose height follows the settings.
+        note: a line below what the corner says, if that is shown.
 
     Returns:
         The figure drawn in.
@@ -86,7 +87,7 @@ def draw_cell_grid(
     """
     if unknown := set(highlight) - HIGHLIGHTS:
         raise ValueError(f"highlight knows {sorted(HIGHLIGHTS)}, got {sorted(unknown)}")
-    grid = _Grid(call, "corner" in highlight)
+    grid = _Grid(call, (1 + bool(note)) * ("corner" in highlight))
     if ax is None:
         fig, ax = figure(size=(WIDTH, grid.height))
         fig.set_layout_engine("none")
@@ -99,7 +100,7 @@ def draw_cell_grid(
             _row(ax, grid, layer, direction, highlight)
         _columns(ax, grid, layer)
     _outlines(ax, grid, highlight)
-    _captions(ax, grid, highlight)
+    _captions(ax, grid, highlight, note)
     return ax.figure.figure
 
 
@@ -204,7 +205,7 @@ def _outlines(ax: Axes, grid: _Grid, highlight: Collection[str]) -> None:
                 )
 
 
-def _captions(ax: Axes, grid: _Grid, highlight: Collection[str]) -> None:
+def _captions(ax: Axes, grid: _Grid, highlight: Collection[str], note: str) -> None:
     """The call and the shapes: of the results above the grid, of the inputs below it."""
     call, axes = grid.call, grid.call.axes()
     top = grid.height - 0.42 - LINE * (len(grid.title) - 1)
@@ -215,6 +216,8 @@ def _captions(ax: Axes, grid: _Grid, highlight: Collection[str]) -> None:
         corner = "   and   ".join(call.corners())
         under = top - LINE * (1 + len(grid.values))
         ax.text(0, under, corner, va="center", fontsize=TYPE, family="monospace")
+        if note:
+            ax.text(0, under - LINE, note, va="center", fontsize=TYPE)
     shapes = call.run()._asdict()
     names = [name for name in ("output", "h_n", "c_n", "input", "h_0", "c_0") if shapes[name]]
     colours = {"i": OBSERVATION, "h": HIDDEN, "o": HIDDEN, "c": CELL}

@@ -11,24 +11,24 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.patches import Rectangle
 
 from rnn_tutorial.colours import BOUNDARY, GRADIENT, HIDDEN, INK
 from rnn_tutorial.plotting.diagrams import arrow, chip
 from rnn_tutorial.plotting.figures import figure
 
 # Inches: the figure's width, its foot, the height of a row; the first step, the last, the answer;
-# the lanes' heights within a row; the longest bar.
-WIDTH, FOOT, ROW = 9.0, 0.62, 1.95
+# the lanes' heights within a row.
+WIDTH, FOOT, ROW = 9.0, 0.78, 1.75
 LEFT, RIGHT, ANSWER = 1.2, 7.95, 8.62
-STATE, GRADIENTS, BARS = 1.3, 0.92, 0.0
-BAR = 0.5
+STATE, GRADIENTS, NORMS = 1.1, 0.68, 0.26
 
 
 def draw_detach(reach: Mapping[str, Any], cut: int) -> Figure:
     """Draw the state's path forward and the gradient's path back, one row per run.
 
-    The bars below show, for each observation, the norm of the answer's gradient with respect to it.
+    The words below say, for each observation, whether the norm of the answer's gradient with
+    respect to it is zero. How large it is does not matter here: it says how much a small change
+    would move the answer, not how much the network remembers.
 
     Args:
         reach: name of the run -> the norms (T,).
@@ -50,21 +50,23 @@ def draw_detach(reach: Mapping[str, Any], cut: int) -> Figure:
     ax.set_position((0, 0, 1, 1))
     ax.set(xlim=(0, WIDTH), ylim=(0, height))
     ax.set_axis_off()
-    top = max(norm.max() for norm in norms.values())
     for row, (name, norm) in enumerate(norms.items()):
-        _run(ax, height - ROW * (row + 1), name, norm, top, cut)
-    ax.text((LEFT + RIGHT) / 2, 0.1, "time of the observation (step)", ha="center", fontsize=11)
+        _run(ax, height - ROW * (row + 1), name, norm, cut)
+    middle = (LEFT + RIGHT) / 2
+    ax.text(middle, 0.36, "time step t of the observation x[t]", ha="center", fontsize=11)
+    what = "≠ 0 or 0: the norm of the gradient of the answer with respect to x[t]"
+    ax.text(middle, 0.1, what, ha="center", fontsize=11)
     for t, x in enumerate(np.linspace(LEFT, RIGHT, len(norm))):
-        ax.text(x, 0.36, f"{t}", ha="center", fontsize=11)
+        ax.text(x, 0.62, f"{t}", ha="center", fontsize=11)
     return fig
 
 
-def _run(ax: Axes, foot: float, name: str, norm: np.ndarray, top: float, cut: int) -> None:
-    """One row: the chain of states, the gradient's arrows under it, and their sizes as bars."""
+def _run(ax: Axes, foot: float, name: str, norm: np.ndarray, cut: int) -> None:
+    """One row: the chain of states, the gradient's arrows under it, and where its norm is zero."""
     xs = np.linspace(LEFT, RIGHT, len(norm))
-    state, gradients, bars = (foot + y for y in (STATE, GRADIENTS, BARS))
+    state, gradients, norms = (foot + y for y in (STATE, GRADIENTS, NORMS))
     ax.text(0.1, state + 0.3, name, fontsize=13)
-    lanes = ("state", state, HIDDEN), ("gradient", gradients, INK), ("its norm", bars + 0.08, INK)
+    lanes = ("state", state, HIDDEN), ("gradient", gradients, INK), ("for x[t]", norms, INK)
     for text, y, colour in lanes:
         ax.text(0.1, y, text, va="center", fontsize=11, color=colour)
     for x in xs:
@@ -75,13 +77,11 @@ def _run(ax: Axes, foot: float, name: str, norm: np.ndarray, top: float, cut: in
     for t, x in enumerate(xs):
         if norm[t] > 0:
             arrow(ax, ([*xs, ANSWER][t + 1] - 0.04, gradients), (x + 0.04, gradients), GRADIENT)
-        length = BAR * norm[t] / top
-        ax.add_patch(Rectangle((x - 0.14, bars), 0.28, length, color=GRADIENT, lw=0))
-        words = f"{norm[t]:.2f}" if norm[t] else "0"
-        ax.text(x, bars + length + 0.05, words, ha="center", size=10.5)
+        words, strength = ("≠ 0", 0.25) if norm[t] else ("0", 0.0)
+        chip(ax, (x, norms), words, GRADIENT, strength=strength, size=(0.44, 0.26), fontsize=11.0)
     if not norm[:cut].any():
         edge = (xs[cut - 1] + xs[cut]) / 2
-        ax.plot([edge, edge], [bars, state + 0.28], color=BOUNDARY, linestyle="--", lw=1)
+        ax.plot([edge, edge], [norms - 0.13, state + 0.28], color=BOUNDARY, linestyle="--", lw=1)
         ax.plot([xs[cut] - 0.04, edge], [gradients] * 2, color=GRADIENT, lw=1.5)
         ax.plot([edge] * 2, [gradients - 0.12, gradients + 0.12], color=GRADIENT, lw=4)
         ax.text(edge, state + 0.34, "h_n.detach()", ha="center", fontsize=11, family="monospace")

@@ -25,7 +25,10 @@ def draw_oracle(ax: Axes, level: float, named: bool = False) -> None:
 
 
 def draw_learning_curves(
-    table: "pd.DataFrame", oracle: float | None = None, column: str = "agent"
+    table: "pd.DataFrame",
+    oracle: float | None = None,
+    column: str = "agent",
+    thin: float = 0.6,
 ) -> Figure:
     """Draw returns over training: a panel for each agent, every seed thin and the median bold.
 
@@ -33,6 +36,7 @@ def draw_learning_curves(
         table: a row for each iteration of each run: agent, seed, steps and return.
         oracle: the return of a policy that sees the goal; None draws no line.
         column: the column whose values get a panel each, at most six.
+        thin: the width of a seed's line.
     """
     names = list(dict.fromkeys(table[column]))
     rows = 1 + (len(names) > COLUMNS)
@@ -45,31 +49,35 @@ def draw_learning_curves(
     for ax in axes[-columns:]:
         ax.tick_params(labelbottom=True)
     for ax, name in zip(axes, names, strict=True):
-        last = draw_runs(ax, table[table[column] == name])
+        last = draw_runs(ax, table[table[column] == name], thin=thin)
         if oracle is not None:
-            draw_oracle(ax, oracle, named=ax is axes[-1])
+            draw_oracle(ax, oracle)
+            above: Any = {"textcoords": "offset points", "fontsize": 9, "color": ACTION}
+            ax.annotate("oracle", (0, oracle), (2, 2), **above)
         ax.set_title(f"{name}\nlast median {last:.1f}", fontsize=11)
-    for text in axes[-1].texts if len(unused) else ():
-        text.set_in_layout(False)  # the empty panel has room for the oracle's name
+    if oracle is not None:  # room for its name above its line
+        low, high = axes[0].get_ylim()
+        axes[0].set_ylim(low, max(high, oracle + 0.16 * (high - low)))
     fig.supylabel("return, mean over a rollout", fontsize=11)
     fig.supxlabel("thousand steps of experience", fontsize=11)
     return fig
 
 
-def draw_runs(ax: Axes, runs: "pd.DataFrame", style: str = "-") -> float:
+def draw_runs(ax: Axes, runs: "pd.DataFrame", style: str = "-", thin: float = 0.6) -> float:
     """Draw one bundle of curves, every seed thin and the median bold.
 
     Args:
         ax: where to draw.
         runs: a row for each iteration of each run: seed, steps and return.
         style: of the lines.
+        thin: the width of a seed's line.
 
     Returns:
         The last value of the median.
     """
     returns = runs.pivot(index="steps", columns="seed", values="return")
     thousands, median = returns.index.to_numpy() / 1000, returns.median(axis=1).to_numpy()
-    ax.plot(thousands, returns.to_numpy(), color=REWARD, ls=style, lw=0.6, alpha=0.6)
+    ax.plot(thousands, returns.to_numpy(), color=REWARD, ls=style, lw=thin, alpha=0.6)
     ax.plot(thousands, median, color=REWARD, ls=style, lw=2.5)
     return float(median[-1])
 

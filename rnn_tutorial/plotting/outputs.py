@@ -16,6 +16,8 @@ from rnn_tutorial.plotting.themes import HIDDEN_MAP
 def draw_accuracy(accuracy: Mapping[str, np.ndarray], lengths: Sequence[int]) -> Figure:
     """Draw the share of right answers against the sequence's length, one panel per model.
 
+    Curves that lie on each other look like one, so each panel says how many different ones it has.
+
     Args:
         accuracy: name of the model -> share of right answers per seed and length (S, K).
         lengths: the K lengths, in steps.
@@ -30,8 +32,10 @@ def draw_accuracy(accuracy: Mapping[str, np.ndarray], lengths: Sequence[int]) ->
         ax.plot(lengths, seeds.T, color=HIDDEN, lw=0.9)
         ax.plot(lengths, np.median(seeds, axis=0), color=HIDDEN, lw=3, alpha=0.8)
         ax.set(title=name, xlabel="length of the sequence (steps)", ylim=(0.35, 1.05))
+        curves = len(np.unique(seeds, axis=0))
+        words = f"thin: {len(seeds)} seeds, {curves} different curve{'s' * (curves > 1)}"
+        ax.text(lengths[0], 0.97, f"{words}\nbold: median", fontsize=9, va="top")
     axes[0, 0].set_ylabel("share of right answers")
-    axes[0, 0].text(lengths[0], 0.9, f"thin: {len(seeds)} seeds\nbold: median", fontsize=9)
     return fig
 
 

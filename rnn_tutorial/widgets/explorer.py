@@ -18,6 +18,7 @@ SLIDERS = {
     "hidden_size": ("H (hidden)", 1, 16),
     "proj_size": ("proj_size", 0, 15),
 }
+CONDITION = "(with equal lengths, not packed)"  # of what the picture says about the corner
 
 
 class ShapeExplorer(LiveView):
@@ -117,7 +118,7 @@ class ShapeExplorer(LiveView):
         return frozenset(name for name, toggle in self.toggles.items() if toggle.value)
 
     def _picture(self) -> bytes:
-        return png_bytes(draw_cell_grid(self.call, self.highlight))
+        return png_bytes(draw_cell_grid(self.call, self.highlight, note=CONDITION))
 
     def _alt(self) -> str:
         shapes = ", ".join(f"{k} {v}" for k, v in self.call.run()._asdict().items() if v)

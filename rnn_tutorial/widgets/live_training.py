@@ -34,6 +34,7 @@ class LiveCurves(LiveView):
         steps: the experience of a whole run, the right end of the axis.
         oracle: the return of a policy that sees the goal, drawn as a level.
         limits: lowest and highest return of the axis, which widens for the oracle's name.
+        title: above the picture, such as the seed.
 
     Attributes:
         curves: name -> steps and returns so far.
@@ -48,6 +49,7 @@ class LiveCurves(LiveView):
         steps: int,
         oracle: float,
         limits: tuple[float, float] = (-36.0, -2.0),
+        title: str = "",
     ) -> None:
         if not 1 <= len(names) <= len(STYLES):
             raise ValueError(f"names: expected 1 to {len(STYLES)}, got {len(names)}")
@@ -58,6 +60,8 @@ class LiveCurves(LiveView):
         ax.set(xlim=(0, steps / 1000), ylim=(limits[0], top))
         ax.set_xticks([tick for tick in ax.get_xticks() if tick <= steps / 1000])
         ax.set(xlabel="thousand steps of experience", ylabel="return, mean over a rollout")
+        ax.set_title(title, fontsize=11, loc="left")
+        self.title = title
         self._lines: dict[str, Line2D] = {}
         self._labels: dict[str, Annotation] = {}
         with mpl.rc_context(HOUSE_STYLE):
@@ -114,7 +118,8 @@ class LiveCurves(LiveView):
             f"{name} {returns[-1]:.1f}" for name, (_, returns) in self.curves.items() if returns
         ]
         return (
-            f"Learning curves, with the last return of each: {', '.join(found) or 'none yet'}. "
+            f"Learning curves{self.title and f' ({self.title})'}, with the last return of each: "
+            f"{'; '.join(found) or 'none yet'}. "
             f"The dashed level is the oracle's return, {self.oracle:.1f}."
         )
 
