@@ -53,7 +53,7 @@ def draw_learning_curves(
         if oracle is not None:
             draw_oracle(ax, oracle)
             above: Any = {"textcoords": "offset points", "fontsize": 9, "color": ACTION}
-            ax.annotate("oracle", (0, oracle), (2, 2), **above)
+            ax.annotate("oracle", (0, oracle), (2, 3), xycoords=("axes fraction", "data"), **above)
         ax.set_title(f"{name}\nlast median {last:.1f}", fontsize=11)
     if oracle is not None:  # room for its name above its line
         low, high = axes[0].get_ylim()

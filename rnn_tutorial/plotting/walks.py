@@ -46,7 +46,7 @@ def draw_walks(
         "on the right": Line2D([], [], ls=RIGHT, color=OBSERVATION),
     }
     look: dict[str, Any] = {"loc": "outside lower center", "frameon": False, "fontsize": 9}
-    tight = {"ncols": 5, "columnspacing": 1.2, "handletextpad": 0.4}
+    tight: dict[str, Any] = {"ncols": 5, "columnspacing": 1.2, "handletextpad": 0.4}
     fig.legend(list(handles.values()), list(handles), **look, **tight)
     return fig
 
