@@ -5,18 +5,26 @@ flags, and the policy's state before steps 0, L, 2L, ..., where L is the BPTT le
 from which the sequences cut there start.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
+from functools import partial
+from typing import Any
 
 import numpy as np
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from rnn_tutorial.nest import Nest, leaves, map_nest
 from rnn_tutorial.recurrent import State, map_state, take
 
 COLUMNS = {"observation", "action", "log_prob", "value", "reward"}
 COLUMNS |= {"reset", "terminated", "truncated", "valid"}
+FLOATS = {"log_prob", "value", "reward"}  # whatever they are given as
+
+
+class NotFiniteError(ArithmeticError):
+    """A number is NaN or infinite; the message says which, and where it came from."""
 
 
 @dataclass(frozen=True)
@@ -24,7 +32,7 @@ class Sequences:
     """B sequences of up to L steps, time-major and padded at their ends.
 
     Attributes:
-        observation: (L, B, *obs).
+        observation: (L, B, *obs), or a nest of these.
         action: (L, B, *action), as drawn.
         log_prob, value: (L, B), of the policy that acted.
         advantage: (L, B).
@@ -34,7 +42,7 @@ class Sequences:
         state: the state before each sequence, batch axis B.
     """
 
-    observation: Tensor
+    observation: Nest
     action: Tensor
     log_prob: Tensor
     value: Tensor
@@ -56,6 +64,7 @@ class RolloutBuffer:
         num_envs: N.
         bptt_length: L, the steps in one sequence, from 1 to T; None means T.
         device: of the stored tensors.
+        dtype: of the stored numbers that are not integers or flags; rewards always are.
 
     Attributes:
         states: the states before steps 0, L, 2L, ...
@@ -83,51 +92,84 @@ class RolloutBuffer:
         num_envs: int,
         bptt_length: int | None = None,
         device: torch.device | str = "cpu",
+        dtype: torch.dtype = torch.float32,
     ) -> None:
         self.bptt_length = length if bptt_length is None else bptt_length
         if not 1 <= self.bptt_length <= length:
             raise ValueError(f"bptt_length: expected 1 to {length}, got {bptt_length}")
-        self.length, self.num_envs, self.device = length, num_envs, device
+        self.length, self.num_envs = length, num_envs
+        self.device, self.dtype = device, dtype
         self.clear()
 
     def clear(self) -> None:
         """Empty the buffer."""
         self.steps = 0
         self.states: list[State] = []
-        self._columns: dict[str, Tensor] = {}
+        self._rows: dict[str, list[Nest]] = {}
+        self._columns: dict[str, Nest] = {}
 
-    def add(self, state: State, **step: Tensor | np.ndarray) -> None:
-        """Store one step of every env.
+    def add(self, state: State, **step: Nest) -> None:
+        """Store a copy of one step of every env; a step that is refused changes nothing.
 
         Args:
             state: the policy's state before this step, not yet cleared by its reset.
-            **step: the entries of `COLUMNS`, each (N, ...).
+            **step: the entries of `COLUMNS`, each (N, ...), or a nest of these.
 
         Raises:
             ValueError: if the buffer is full, a column is missing or unknown, or an entry does not
-                have N rows.
+                have N rows or is of another form than at the first step.
         """
         if self.steps == self.length:
             raise ValueError(f"buffer: expected at most {self.length} steps; clear() it first")
-        if step.keys() != COLUMNS:
-            odd = sorted(step.keys() ^ COLUMNS)
-            raise ValueError(f"step: expected the columns {sorted(COLUMNS)}; differing: {odd}")
+        _check_names(step)
+        rows = {
+            name: map_nest(lambda part: torch.as_tensor(part).detach().clone(), value)
+            for name, value in step.items()
+        }
+        for name, row in rows.items():
+            _check_row(name, row, self._rows[name][0] if self.steps else row, self.num_envs)
         if self.steps % self.bptt_length == 0:
             self.states.append(map_state(lambda part: part.detach().clone(), state))
-        for name, value in step.items():
-            row = torch.as_tensor(value, device=self.device)
-            if len(row) != self.num_envs:
-                raise ValueError(f"{name}: expected {self.num_envs} rows, got {len(row)}")
-            row = row.float() if row.dtype == torch.float64 else row
-            if name not in self._columns:
-                shape = (self.length, *row.shape)
-                self._columns[name] = torch.zeros(shape, dtype=row.dtype, device=self.device)
-            self._columns[name][self.steps] = row
+        for name, row in rows.items():
+            self._rows.setdefault(name, []).append(row)
+        self._columns.clear()
         self.steps += 1
 
-    def __getitem__(self, name: str) -> Tensor:
-        """A stored column, (T, N, ...)."""
+    def fill(self, states: Sequence[State], **columns: Any) -> None:
+        """Store a whole rollout at once; the buffer keeps what it is given, and copies nothing.
+
+        Args:
+            states: the state before each of the T steps.
+            **columns: the entries of `COLUMNS`, each of T rows (N, ...).
+
+        Raises:
+            ValueError: if a column is missing or unknown, or does not have T rows of N.
+        """
+        _check_names(columns)
+        for name, rows in columns.items():
+            if len(rows) != self.length:
+                raise ValueError(f"{name}: expected {self.length} steps, got {len(rows)}")
+            _check_row(name, rows[0], rows[0], self.num_envs)
+        self.clear()
+        self.states = [map_state(torch.detach, each) for each in states[:: self.bptt_length]]
+        self._rows, self.steps = dict(columns), self.length
+
+    def __getitem__(self, name: str) -> Nest:
+        """A stored column, (T, N, ...), zeros for the steps to come."""
+        if name not in self._columns:
+            rows = self._rows[name]
+            missing = [map_nest(_zeros, rows[0])] * (self.length - self.steps)
+            column = partial(self._column, name in FLOATS)
+            self._columns[name] = map_nest(column, *rows, *missing)
         return self._columns[name]
+
+    def _column(self, is_float: bool, *rows: Any) -> Tensor:
+        if isinstance(rows[0], np.ndarray):
+            column = torch.as_tensor(np.stack(rows))
+        else:
+            column = torch.stack([row.detach() for row in rows])
+        to = self.dtype if is_float or column.is_floating_point() else column.dtype
+        return column.to(self.device, to)
 
     def finish(
         self,
@@ -145,9 +187,11 @@ class RolloutBuffer:
 
         Raises:
             ValueError: if the buffer is not full.
+            NotFiniteError: for a reward or an advantage that is NaN or infinite.
         """
         if self.steps < self.length:
             raise ValueError(f"buffer: expected {self.length} steps, got {self.steps}")
+        require_finite("reward", self["reward"], ("step", "env"))
         value = self["value"]
         self._columns["advantage"] = gae(
             self["reward"],
@@ -159,7 +203,18 @@ class RolloutBuffer:
             gamma,
             gae_lambda,
         )
+        require_finite("advantage", self["advantage"], ("step", "env"))
         self._columns["target"] = self["advantage"] + value
+
+    def explained_variance(self) -> float:
+        """The share of the value targets' variance that the values explain, of valid steps.
+
+        1 is perfect, 0 no better than a constant; NaN where all targets are the same.
+        """
+        valid = self["valid"]
+        target, error = self["target"][valid], (self["target"] - self["value"])[valid]
+        spread = target.var(correction=0)
+        return float(1.0 - error.var(correction=0) / spread) if spread > 0 else float("nan")
 
     def sequences(self, states: list[State] | None = None) -> Sequences:
         """All steps as sequences: N for each of the ceil(T / L) stretches of time.
@@ -181,8 +236,33 @@ class RolloutBuffer:
         if "advantage" not in self._columns:
             raise ValueError("sequences: expected finish() first, there are no advantages yet")
         chosen = self.states if states is None else states
-        columns = {name: cut(self._columns[name]) for name in TIME_MAJOR}
+        columns = {name: map_nest(cut, self[name]) for name in TIME_MAJOR}
         return Sequences(**columns, state=join_states(chosen))
+
+
+def _check_names(columns: Mapping[str, Any]) -> None:
+    if columns.keys() != COLUMNS:
+        odd = sorted(columns.keys() ^ COLUMNS)
+        raise ValueError(f"step: expected the columns {sorted(COLUMNS)}; differing: {odd}")
+
+
+def _check_row(name: str, row: Nest, first: Nest, n: int) -> None:
+    """Raise a ValueError unless a column's row has the first row's form, and n rows itself."""
+    parts, firsts = leaves(row, name), leaves(first, name)
+    if [path for path, _ in parts] != [path for path, _ in firsts]:
+        expected, got = ([path for path, _ in each] for each in (firsts, parts))
+        raise ValueError(f"{name}: expected the entries {expected}, got {got}")
+    for (path, part), (_, before) in zip(parts, firsts, strict=True):
+        if part.ndim == 0 or len(part) != n:
+            rows = len(part) if part.ndim else "a single number"
+            raise ValueError(f"{path}: expected {n} rows, got {rows}")
+        if part.shape != before.shape:
+            shapes = tuple(before.shape), tuple(part.shape)
+            raise ValueError(f"{path}: expected shape {shapes[0]}, got {shapes[1]}")
+
+
+def _zeros(row: Any) -> Any:
+    return np.zeros_like(row) if isinstance(row, np.ndarray) else torch.zeros_like(row)
 
 
 def gae(
@@ -226,7 +306,7 @@ def minibatches(
     Args:
         sequences: B of them.
         number: of minibatches; their sizes differ by at most one.
-        generator: of the shuffle, on the CPU.
+        generator: of the shuffle.
 
     Raises:
         ValueError: for fewer sequences than minibatches.
@@ -234,20 +314,27 @@ def minibatches(
     count = sequences.reset.shape[1]
     if not 1 <= number <= count:
         raise ValueError(f"number: expected 1 to {count} minibatches of sequences, got {number}")
-    order = torch.randperm(count, generator=generator).to(sequences.reset.device)
+    device = "cpu" if generator is None else generator.device
+    order = torch.randperm(count, generator=generator, device=device).to(sequences.reset.device)
     for chosen in order.tensor_split(number):
         yield pick(sequences, chosen)
 
 
 def pick(sequences: Sequences, chosen: Tensor) -> Sequences:
     """The sequences with these indices."""
-    columns = {name: getattr(sequences, name)[:, chosen] for name in TIME_MAJOR}
+    columns = {
+        name: map_nest(lambda part: part[:, chosen], getattr(sequences, name))
+        for name in TIME_MAJOR
+    }
     return Sequences(**columns, state=take(sequences.state, chosen))
 
 
 def masked_mean(x: Tensor, valid: Tensor) -> Tensor:
-    """The mean of the valid entries: padding is left out of the sum and of the count."""
-    return x.masked_fill(~valid, 0.0).sum() / valid.sum()
+    """The mean of the valid entries: padding is left out of the sum and of the count.
+
+    0 without any valid entry.
+    """
+    return x.masked_fill(~valid, 0.0).sum() / valid.sum().clamp(min=1)
 
 
 def normalise(x: Tensor, valid: Tensor) -> Tensor:
@@ -258,6 +345,13 @@ def normalise(x: Tensor, valid: Tensor) -> Tensor:
 
 def join_states(states: list[State]) -> State:
     """Concatenate states along the batch axis."""
-    hidden = [state[0] if isinstance(state, tuple) else state for state in states]
-    cell = [state[1] for state in states if isinstance(state, tuple)]
-    return (torch.cat(hidden, 1), torch.cat(cell, 1)) if cell else torch.cat(hidden, 1)
+    return map_nest(lambda *parts: torch.cat(parts, 1), *states)
+
+
+def require_finite(name: str, x: Tensor, axes: tuple[str, ...]) -> None:
+    """Raise a NotFiniteError that says where the first NaN or infinite number is."""
+    if not torch.isfinite(x).all():
+        index = (~torch.isfinite(x)).nonzero()[0].tolist()
+        where = "".join(f", {axis} {i}" for axis, i in zip(axes, index, strict=False))
+        got = x[tuple(index)].item()
+        raise NotFiniteError(f"{name}: expected finite numbers, got {got}{where}")

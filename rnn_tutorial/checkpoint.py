@@ -41,14 +41,25 @@ def save_checkpoint(
     Raises:
         TypeError: for a note that JSON cannot hold, for example with a module in it.
     """
-    path, text = Path(path), json.dumps(note)
+    save_tensors(path, snapshot(policy, optimiser, generator), note)
+
+
+def snapshot(
+    policy: RNNPolicy, optimiser: torch.optim.Optimizer, generator: torch.Generator
+) -> dict[str, Tensor]:
+    """Copies of all tensors that a checkpoint holds, by name."""
     tensors = {f"policy.{name}": tensor for name, tensor in policy.state_dict().items()}
     for index, moments in optimiser.state_dict()["state"].items():
         tensors |= {f"optimiser.{index}.{name}": value for name, value in moments.items()}
     tensors["generator"] = generator.get_state()
-    whole = {name: tensor.detach().contiguous() for name, tensor in tensors.items()}
+    return {name: tensor.detach().cpu().clone().contiguous() for name, tensor in tensors.items()}
+
+
+def save_tensors(path: str | Path, tensors: dict[str, Tensor], note: dict[str, Any]) -> None:
+    """Write a checkpoint from a `snapshot`; the errors are those of `save_checkpoint`."""
+    path, text = Path(path), json.dumps(note)
     draft = path.with_name(path.name + ".part")
-    save_file(whole, draft, metadata={"note": text})
+    save_file(tensors, draft, metadata={"note": text})
     os.replace(draft, path)
 
 

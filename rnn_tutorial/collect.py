@@ -1,45 +1,18 @@
 """Collecting: a policy acts in a vector env and fills the rollout buffer."""
 
-from dataclasses import dataclass
+from itertools import islice
 
-import numpy as np
 import torch
 from gymnasium.vector import AutoresetMode, VectorEnv
+from jaxtyping import Float
+from torch import Tensor
 
+from rnn_tutorial.acting import Carry, Step, act, autoreset_mode
+from rnn_tutorial.actions import join_distributions
 from rnn_tutorial.buffer import RolloutBuffer
-from rnn_tutorial.policy import RNNPolicy, draw_action
-from rnn_tutorial.recurrent import State, take
-from rnn_tutorial.rollout import executed, next_flags
+from rnn_tutorial.policy import RNNPolicy
+from rnn_tutorial.recurrent import take
 from rnn_tutorial.settings import Settings
-
-
-@dataclass
-class Carry:
-    """The inputs of the next step, carried from one rollout to the next.
-
-    Episodes go on across rollouts.
-
-    Attributes:
-        observation: (N, *obs).
-        reset: (N,) bool, whether the observation begins an episode.
-        valid: (N,) bool, false where the step only resets the env.
-        state: the policy's state before the step.
-        episode_return: (N,), the rewards of the running episodes so far, summed.
-    """
-
-    observation: np.ndarray
-    reset: np.ndarray
-    valid: np.ndarray
-    state: State
-    episode_return: np.ndarray
-
-
-def begin(policy: RNNPolicy, env: VectorEnv, seed: int) -> Carry:
-    """Reset all envs."""
-    n = env.num_envs
-    observation, _ = env.reset(seed=seed)
-    state = policy.initial_state(n)
-    return Carry(observation, np.ones(n, bool), np.ones(n, bool), state, np.zeros(n))
 
 
 @torch.no_grad()
@@ -54,52 +27,51 @@ def collect(
 
     Args:
         policy, env: the actor, and a vector env with autoreset mode SAME_STEP or NEXT_STEP.
-        carry: from `begin` or from the previous rollout.
+        carry: from `begin` or from the previous rollout. Episodes go on across rollouts.
         settings: T, L, gamma, lambda, reward scale.
-        generator: of the actions.
+        generator: of the actions, on the policy's device.
 
     Returns:
         The buffer, with advantages; the carry of the next rollout; the returns of the episodes that
         ended.
+
+    Raises:
+        NotFiniteError: for a reward or a value that is NaN or infinite.
     """
     length, n = settings.rollout_length, env.num_envs
-    buffer = RolloutBuffer(length, n, settings.bptt_length)
-    mode = env.metadata["autoreset_mode"]
-    same_step = mode == AutoresetMode.SAME_STEP
-    true_next_value = torch.zeros(length, n)
-    returns: list[float] = []
-    for t in range(length):
-        obs = torch.as_tensor(carry.observation, dtype=torch.float32)
-        output, state = policy.step(obs, carry.state, torch.as_tensor(carry.reset))
-        action = draw_action(output.distribution, False, generator)
-        step = env.step(executed(action.numpy(), env.action_space))
-        observation, reward, terminated, truncated, info = step
-        ends = terminated | truncated
-        buffer.add(
-            carry.state,
-            observation=obs,
-            action=action,
-            log_prob=output.distribution.log_prob(action),
-            value=output.value,
-            reward=reward * settings.reward_scale,
-            reset=carry.reset,
-            terminated=terminated,
-            truncated=truncated,
-            valid=carry.valid,
-        )
-        if not same_step and t > 0:  # this step's observation is the true last one
-            true_next_value[t - 1] = output.value
-        if same_step and truncated.any():
-            cut = np.flatnonzero(truncated)
-            last = torch.as_tensor(np.stack([info["final_obs"][i] for i in cut]).astype(np.float32))
-            true_next_value[t, cut] = policy.step(last, take(state, cut))[0].value
-        earned = carry.episode_return + reward
-        returns += earned[ends].tolist()
-        reset, valid = next_flags(mode, ends, carry.valid)
-        carry = Carry(observation, reset, valid, state, np.where(ends, 0.0, earned))
-    obs = torch.as_tensor(carry.observation, dtype=torch.float32)
-    last_value = policy.step(obs, carry.state, torch.as_tensor(carry.reset))[0].value
-    if not same_step:
-        true_next_value[-1] = last_value
+    buffer = RolloutBuffer(length, n, settings.bptt_length, policy.device, policy.dtype)
+    steps = list(islice(act(policy, env, carry, generator=generator), length))
+    carry = steps[-1].then
+    distribution = join_distributions([step.output.distribution for step in steps])
+    action = torch.stack([step.action for step in steps])
+    buffer.fill(
+        [step.now.state for step in steps],
+        observation=[step.now.observation for step in steps],
+        action=action,
+        log_prob=distribution.log_prob(action),
+        value=[step.output.value for step in steps],
+        reward=[step.reward * settings.reward_scale for step in steps],
+        reset=[step.now.reset for step in steps],
+        terminated=[step.terminated for step in steps],
+        truncated=[step.truncated for step in steps],
+        valid=[step.now.valid for step in steps],
+    )
+    reset = torch.as_tensor(carry.reset, device=policy.device)
+    last_value = policy.step(carry.observation, carry.state, reset)[0].value
+    if autoreset_mode(env) == AutoresetMode.SAME_STEP:
+        true_next_value = _values_of_last_observations(policy, steps)
+    else:  # the observation after an episode's last step is its true last one
+        true_next_value = torch.cat((buffer["value"][1:], last_value[None]))
+    returns = [value for step in steps for value in step.returns]
     buffer.finish(last_value, true_next_value, settings.gamma, settings.gae_lambda)
     return buffer, carry, returns
+
+
+def _values_of_last_observations(policy: RNNPolicy, steps: list[Step]) -> Float[Tensor, "T N"]:
+    """V of the true last observation of each truncated episode; 0 elsewhere."""
+    values = torch.zeros(len(steps), len(steps[0].reward), device=policy.device, dtype=policy.dtype)
+    for t, step in enumerate(steps):
+        if step.truncated.any():
+            state = take(step.then.state, step.ended)
+            values[t, step.ended] = policy.step(step.last, state)[0].value
+    return values

@@ -10,7 +10,8 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from rnn_tutorial.policy import RNNPolicy, distribution_parameters
+from rnn_tutorial.actions import distribution_parameters
+from rnn_tutorial.policy import RNNPolicy
 
 
 def action_gradients(

@@ -15,6 +15,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from rnn_tutorial.nest import first_leaf, leaves
 from rnn_tutorial.recurrent import State, map_state, take
 
 Change = Callable[[State], State]
@@ -83,7 +84,7 @@ def transplant(order: Sequence[int]) -> Change:
     givers = list(order)
 
     def change(state: State) -> State:
-        n = (state[0] if isinstance(state, tuple) else state).shape[1]
+        n = first_leaf(state).shape[1]
         if len(givers) != n or not all(0 <= giver < n for giver in givers):
             raise ValueError(f"order: expected {n} envs from 0 to {n - 1}, got {givers}")
         return take(state, givers)
@@ -144,13 +145,16 @@ def project_out(
 
 def features(state: State) -> Float[Tensor, "N F"]:
     """A state as one row of numbers for each env: hidden states by layer, then cell states."""
-    parts = state if isinstance(state, tuple) else (state,)
-    return torch.cat([part.transpose(0, 1).flatten(1) for part in parts], dim=1)
+    return torch.cat([part.transpose(0, 1).flatten(1) for _, part in leaves(state)], dim=1)
 
 
 def as_state(rows: Float[Tensor, "N F"], like: State) -> State:
     """The inverse of `features`; `like` is a state of the wanted form."""
-    parts = like if isinstance(like, tuple) else (like,)
-    layers, _, size = parts[0].shape
-    each = rows.unflatten(1, (len(parts), layers, size)).permute(1, 2, 0, 3).contiguous()
-    return (each[0], each[1]) if len(parts) == 2 else each[0]
+    sizes = [part[:, 0].numel() for _, part in leaves(like)]
+    each = iter(rows.split(sizes, dim=1))
+
+    def shaped(part: Tensor) -> Tensor:
+        layers, _, *rest = part.shape
+        return next(each).unflatten(1, (layers, *rest)).transpose(0, 1).contiguous()
+
+    return map_state(shaped, like)

@@ -4,20 +4,27 @@
 training agree (Hausknecht & Stone 2015, https://arxiv.org/abs/1507.06527).
 """
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import gymnasium as gym
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool
 from torch import Tensor, nn
-from torch.distributions import Categorical, Distribution, Independent, Normal
-from torch.nn.functional import softplus
+from torch.distributions import Distribution
 
+from rnn_tutorial.actions import (
+    ActionHead,
+    draw_action,
+    first_distribution,
+    number_of_parameters,
+)
 from rnn_tutorial.encoders import make_encoder
 from rnn_tutorial.frame_stack import FrameStackCore
+from rnn_tutorial.nest import Nest, first_leaf, map_nest
+from rnn_tutorial.normalisation import RunningNormaliser
+from rnn_tutorial.observations import check_observation, check_space, prepare, to_tensors
 from rnn_tutorial.recurrent import MemorylessCore, RecurrentCore, State
-
-MIN_STD = 1e-3
 
 
 class PolicyOutput(NamedTuple):
@@ -36,20 +43,25 @@ class PolicyOutput(NamedTuple):
 class RNNPolicy(nn.Module):
     """A policy and a value function over one recurrent core.
 
-    By default an encoder of 128 leaky-ReLU units and a GRU with 2 layers of 64 units. A Box action
-    gets a Normal with mean tanh(.) and standard deviation softplus(.), independent in each
-    dimension; a Discrete action gets a Categorical.
+    By default an encoder of 128 leaky-ReLU units and a GRU with 2 layers of 64 units; the
+    distribution is that of an `ActionHead`.
 
     Args:
-        observation_space: Box; for a vector env, that of a single env.
-        action_space: 1-D Box, or Discrete.
+        observation_space: any space of `rnn_tutorial.observations`; for a vector env, that of a
+            single env.
+        action_space: Box, Discrete, MultiDiscrete or MultiBinary, of a single env.
         cell: "rnn", "gru" or "lstm"; or a feed-forward layer instead: "none" (no memory) or "stack"
             (it sees the last few inputs at once).
         hidden_size: H.
         num_layers: recurrent layers.
-        encoder: "none", "mlp", "conv", or a module (B, *obs) -> (B, features).
+        encoder: "none", "mlp", "conv", or a module (B, *obs) -> (B, features); or one of these for
+            each entry of a Dict or Tuple space, by its name.
         encoder_size: features of "mlp" and "conv".
         frames: inputs that "stack" sees.
+        images: how arrays of pixels are read: "auto", "channels_first", "channels_last", or "codes"
+            for integers that are not pixels; or one of these by the entry's name.
+        normalise_observations: scales observations by their running mean and standard deviation,
+            which move only in `update_statistics`.
 
     Raises:
         TypeError: for a space of another kind.
@@ -74,15 +86,18 @@ class RNNPolicy(nn.Module):
         cell: str = "gru",
         hidden_size: int = 64,
         num_layers: int = 2,
-        encoder: str | nn.Module = "mlp",
+        encoder: str | nn.Module | Mapping[str, Any] = "mlp",
         encoder_size: int = 128,
         frames: int = 4,
+        images: str | Mapping[str, str] = "auto",
+        normalise_observations: bool = False,
     ) -> None:
         super().__init__()
-        if not isinstance(observation_space, gym.spaces.Box):
-            raise TypeError(f"observation_space: expected Box, got {observation_space}")
-        self.obs_shape = observation_space.shape
-        self.encoder, features = make_encoder(encoder, self.obs_shape, encoder_size)
+        check_space(observation_space, images)
+        self.observation_space, self.action_space = observation_space, action_space
+        self.images, self.obs_shape = images, observation_space.shape
+        head = ActionHead(action_space)
+        self.encoder, features = make_encoder(encoder, observation_space, encoder_size, images)
         self.core: RecurrentCore | MemorylessCore | FrameStackCore
         if cell == "none":
             self.core = MemorylessCore(features, hidden_size)
@@ -91,15 +106,32 @@ class RNNPolicy(nn.Module):
         else:
             self.core = RecurrentCore(features, hidden_size, num_layers, cell)
         self.discrete = isinstance(action_space, gym.spaces.Discrete)
-        if isinstance(action_space, gym.spaces.Discrete):
-            if action_space.start != 0:
-                raise ValueError(f"action_space: expected actions from 0, got {action_space}")
-            self.actor = nn.Linear(hidden_size, int(action_space.n))
-        elif isinstance(action_space, gym.spaces.Box) and len(action_space.shape) == 1:
-            self.actor = nn.Linear(hidden_size, 2 * action_space.shape[0])
-        else:
-            raise TypeError(f"action_space: expected a 1-D Box or Discrete, got {action_space}")
+        self.actor = nn.Linear(hidden_size, number_of_parameters(action_space))
+        self.head = head
         self.critic = nn.Linear(hidden_size, 1)
+        self.normaliser: RunningNormaliser | None = None
+        if normalise_observations:
+            self.normaliser = RunningNormaliser(observation_space)
+
+    @property
+    def device(self) -> torch.device:
+        """The device of the weights."""
+        return self.critic.weight.device
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The dtype of the weights."""
+        return self.critic.weight.dtype
+
+    def to_tensors(self, observation: Nest) -> Nest:
+        """Observations as `step` and `unroll` take them: copies, on the policy's device."""
+        return to_tensors(self.observation_space, observation, self.dtype, self.device)
+
+    def update_statistics(self, obs: Nest, valid: Bool[Tensor, "T N"]) -> None:
+        """Take observations (T, N, *obs) into the running mean and standard deviation, if any."""
+        if self.normaliser is not None:
+            prepared = prepare(self.observation_space, obs, 2, self.dtype, self.images)
+            self.normaliser.update(prepared, valid)
 
     def initial_state(self, n: int) -> State:
         """Zeros for n envs, on the policy's device: (layers, n, H), for an LSTM a pair of these."""
@@ -107,14 +139,14 @@ class RNNPolicy(nn.Module):
 
     def step(
         self,
-        obs: Float[Tensor, "N ..."],
+        obs: Nest,
         state: State,
         reset: Bool[Tensor, " N"] | None = None,
     ) -> tuple[PolicyOutput, State]:
         """One time step for N envs.
 
         Args:
-            obs: observations (N, *obs).
+            obs: observations (N, *obs), a tensor, or a nest of tensors for a Dict or Tuple.
             state: from `initial_state(N)` or from the previous step.
             reset: clears the state of these envs before the step; None clears none.
 
@@ -124,13 +156,13 @@ class RNNPolicy(nn.Module):
         Raises:
             ValueError: for an observation, state or reset of the wrong shape, or NaN observations.
         """
-        self._check(obs, ("N",))
+        obs = self._read(obs, ("N",))
         hidden, state = self.core.step(self.encoder(obs), state, reset)
         return self._heads(hidden), state
 
     def unroll(
         self,
-        obs: Float[Tensor, "T N ..."],
+        obs: Nest,
         state: State,
         reset: Bool[Tensor, "T N"] | None = None,
     ) -> tuple[PolicyOutput, State]:
@@ -144,13 +176,14 @@ class RNNPolicy(nn.Module):
         Returns:
             The output, batch shape (T, N), and the state after the last step.
         """
-        self._check(obs, ("T", "N"))
-        features = self.encoder(obs.flatten(0, 1)).unflatten(0, obs.shape[:2])
+        obs = self._read(obs, ("T", "N"))
+        flat = map_nest(lambda part: part.flatten(0, 1), obs)
+        features = self.encoder(flat).unflatten(0, first_leaf(obs).shape[:2])
         hidden, state = self.core.unroll(features, state, reset)
         return self._heads(hidden), state
 
     def forward(
-        self, obs: Tensor, state: State | None = None, reset: Tensor | None = None
+        self, obs: Nest, state: State | None = None, reset: Tensor | None = None
     ) -> tuple[PolicyOutput, State]:
         """Step or unroll, depending on the number of axes in front of the observation's own.
 
@@ -169,21 +202,22 @@ class RNNPolicy(nn.Module):
         Raises:
             ValueError: for any other number of axes.
         """
-        extra = obs.ndim - len(self.obs_shape)
+        given = first_leaf(obs)
+        extra = given.ndim - len(self._first_shape)
         if extra == 0:
             single = None if reset is None else reset[None]
             state = self.initial_state(1) if state is None else state
-            output, state = self.step(obs[None], state, single)
-            return _first(output), state
+            output, state = self.step(map_nest(lambda part: part[None], obs), state, single)
+            return PolicyOutput(first_distribution(output.distribution), output.value[0]), state
         if extra == 1:
-            state = self.initial_state(len(obs)) if state is None else state
+            state = self.initial_state(len(given)) if state is None else state
             return self.step(obs, state, reset)
         if extra == 2:
-            state = self.initial_state(obs.shape[1]) if state is None else state
+            state = self.initial_state(given.shape[1]) if state is None else state
             return self.unroll(obs, state, reset)
         raise ValueError(
-            f"obs: expected {self._form()}, (N, ...) of these or (T, N, ...), "
-            f"got {tuple(obs.shape)}"
+            f"obs: expected one observation {self._first_shape}, (N, ...) of these or "
+            f"(T, N, ...), got {tuple(given.shape)}"
         )
 
     def choose_action(
@@ -213,10 +247,9 @@ class RNNPolicy(nn.Module):
             The action, its log-probability, and the new state, to be passed in with the next
             observation.
         """
-        parameter = next(self.parameters())
-        device = parameter.device
-        obs = torch.as_tensor(obs, dtype=parameter.dtype, device=device)
-        reset = None if reset is None else torch.as_tensor(reset, dtype=torch.bool, device=device)
+        obs = self.to_tensors(obs)
+        if reset is not None:
+            reset = torch.as_tensor(reset, dtype=torch.bool, device=self.device)
         with torch.set_grad_enabled(is_training):
             output, state = self(obs, state, reset)
             action = draw_action(output.distribution, deterministic, generator)
@@ -227,81 +260,20 @@ class RNNPolicy(nn.Module):
 
     def _heads(self, hidden: Tensor) -> PolicyOutput:
         parameters = self.actor(hidden)
-        distribution: Distribution
-        if self.discrete:
-            distribution = Categorical(logits=parameters, validate_args=False)
-        else:
-            mean, spread = parameters.chunk(2, dim=-1)
-            normal = Normal(mean.tanh(), softplus(spread) + MIN_STD, validate_args=False)
-            distribution = Independent(normal, 1, validate_args=False)
-        return PolicyOutput(distribution, self.critic(hidden).squeeze(-1))
+        value = self.critic(hidden).squeeze(-1)
+        # Under autocast the heads' numbers are short; distributions need the core's long ones.
+        return PolicyOutput(self.head(parameters.to(hidden.dtype)), value.to(hidden.dtype))
 
-    def _form(self) -> str:
-        return f"one observation {tuple(self.obs_shape)}"
+    def _read(self, obs: Nest, axes: tuple[str, ...]) -> Nest:
+        """Check observations, and scale and encode them as their space says."""
+        check_observation(self.observation_space, obs, axes, self.dtype)
+        obs = prepare(self.observation_space, obs, len(axes), self.dtype, self.images)
+        return obs if self.normaliser is None else self.normaliser(obs)
 
-    def _check(self, obs: Tensor, axes: tuple[str, ...]) -> None:
-        """Raise a ValueError with expected and got; `axes` come before the observation's own."""
-        lead = len(axes)
-        dtype = self.critic.weight.dtype
-        if not isinstance(obs, Tensor) or obs.dtype != dtype:
-            got = obs.dtype if isinstance(obs, Tensor) else type(obs).__name__
-            raise ValueError(f"obs: expected a tensor of {dtype}, got {got}")
-        if obs.ndim != lead + len(self.obs_shape) or tuple(obs.shape[lead:]) != self.obs_shape:
-            expected = ", ".join([*axes, *map(str, self.obs_shape)])
-            raise ValueError(f"obs: expected shape ({expected}), got {tuple(obs.shape)}")
-        if 0 in obs.shape[:lead]:
-            raise ValueError(
-                f"obs: expected at least one of each of {axes}, got {tuple(obs.shape)}"
-            )
-        finite = obs.isfinite()
-        if not finite.all():
-            where = tuple((~finite).nonzero()[0, :lead].tolist())
-            raise ValueError(
-                f"obs: expected finite numbers, got NaN or inf first at {axes} {where}"
-            )
-
-
-def draw_action(
-    distribution: Distribution, deterministic: bool, generator: torch.Generator | None
-) -> Tensor:
-    """Draw actions with a given generator, which torch's own `sample` does not accept.
-
-    Args:
-        distribution: Categorical, or Independent over a Normal.
-        deterministic: takes the mode instead.
-        generator: on the distribution's device; None means torch's global generator.
-
-    Returns:
-        Actions of the distribution's batch shape, detached.
-    """
-    with torch.no_grad():
-        if deterministic:
-            return distribution.mode
-        if isinstance(distribution, Categorical):
-            flat = (
-                distribution.probs.flatten(0, -2)
-                if distribution.batch_shape
-                else distribution.probs
-            )
-            return torch.multinomial(flat, 1, generator=generator).view(distribution.batch_shape)
-        mean, std = distribution.mean, distribution.stddev
-        noise = torch.randn(mean.shape, generator=generator, device=mean.device, dtype=mean.dtype)
-        return mean + std * noise
-
-
-def distribution_parameters(distribution: Distribution) -> dict[str, Tensor]:
-    """ "mean" and "std" of a Box action's distribution, "probs" of a Discrete action's."""
-    if isinstance(distribution, Categorical):
-        return {"probs": distribution.probs}
-    return {"mean": distribution.mean, "std": distribution.stddev}
-
-
-def _first(output: PolicyOutput) -> PolicyOutput:
-    """The output without its batch axis of size one."""
-    distribution = output.distribution
-    if isinstance(distribution, Categorical):
-        distribution = Categorical(logits=distribution.logits[0], validate_args=False)
-    else:
-        normal = Normal(distribution.mean[0], distribution.stddev[0], validate_args=False)
-        distribution = Independent(normal, 1, validate_args=False)
-    return PolicyOutput(distribution, output.value[0])
+    @property
+    def _first_shape(self) -> tuple[int, ...]:
+        """The shape of an observation, or of the first entry of one."""
+        space = self.observation_space
+        while isinstance(space, (gym.spaces.Dict, gym.spaces.Tuple)):
+            space = next(iter(space.values())) if isinstance(space, gym.spaces.Dict) else space[0]
+        return tuple(space.shape or ())

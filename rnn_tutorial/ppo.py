@@ -5,25 +5,38 @@ is carried from rollout to rollout, resets inside a sequence clear it, sequences
 each starts from the state that belongs to it.
 """
 
+from collections import deque
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import gymnasium as gym
 import numpy as np
 import torch
-from gymnasium.vector import AutoresetMode, VectorEnv
+from gymnasium.vector import VectorEnv
 from torch import Tensor
 from tqdm import tqdm
 
-from rnn_tutorial.buffer import RolloutBuffer, Sequences, masked_mean, minibatches, normalise
-from rnn_tutorial.checkpoint import CheckpointError, load_checkpoint, save_checkpoint
-from rnn_tutorial.collect import begin, collect
+from rnn_tutorial.acting import Carry, as_vector, autoreset_mode, begin
+from rnn_tutorial.buffer import (
+    NotFiniteError,
+    RolloutBuffer,
+    Sequences,
+    masked_mean,
+    minibatches,
+    normalise,
+    require_finite,
+)
+from rnn_tutorial.checkpoint import load_checkpoint, save_tensors, snapshot
+from rnn_tutorial.collect import collect
+from rnn_tutorial.nest import map_nest
 from rnn_tutorial.policy import RNNPolicy
 from rnn_tutorial.recurrent import State
-from rnn_tutorial.rollout import as_vector
+from rnn_tutorial.same_run import describe, refuse_running_statistics, require_same_run
 from rnn_tutorial.settings import Settings
+
+ENVS = 16  # made for an env that is given by its id
 
 
 @torch.no_grad()
@@ -50,9 +63,8 @@ def starting_states(
         else:
             begin_at, state = max(0, end - settings.burn_in), zero
         window = slice(begin_at, end)
-        states.append(
-            policy.unroll(buffer["observation"][window], state, buffer["reset"][window])[1]
-        )
+        seen = map_nest(lambda part, window=window: part[window], buffer["observation"])
+        states.append(policy.unroll(seen, state, buffer["reset"][window])[1])
     return states
 
 
@@ -67,11 +79,14 @@ def evaluate(policy: RNNPolicy, batch: Sequences) -> tuple[Tensor, Tensor, Tenso
     return log_ratio, output.value, output.distribution.entropy()
 
 
-def ppo_loss(policy: RNNPolicy, batch: Sequences, settings: Settings) -> tuple[Tensor, Tensor]:
+def ppo_loss(
+    policy: RNNPolicy, batch: Sequences, settings: Settings
+) -> tuple[Tensor, dict[str, Tensor]]:
     """The loss of one minibatch; every mean leaves padding out.
 
     Returns:
-        The loss, and an estimate of the KL divergence from the policy that acted.
+        The loss, and what to watch: "kl", an estimate of the KL divergence from the policy that
+        acted; "entropy"; "clipped", the share of steps whose ratio is beyond the clip.
     """
     log_ratio, value, entropy = evaluate(policy, batch)
     ratio = log_ratio.exp()
@@ -82,9 +97,13 @@ def ppo_loss(policy: RNNPolicy, batch: Sequences, settings: Settings) -> tuple[T
     loss = masked_mean(
         settings.value_weight * error - gain - settings.entropy_weight * entropy, batch.valid
     )
-    # Always positive and of low variance: http://joschu.net/blog/kl-approx.html
-    kl = masked_mean((ratio - 1.0 - log_ratio).detach(), batch.valid)
-    return loss, kl
+    watched = {
+        # Always positive and of low variance: http://joschu.net/blog/kl-approx.html
+        "kl": ratio - 1.0 - log_ratio,
+        "entropy": entropy,
+        "clipped": (ratio != clipped).to(ratio.dtype),
+    }
+    return loss, {name: masked_mean(x.detach(), batch.valid) for name, x in watched.items()}
 
 
 def update(
@@ -93,24 +112,42 @@ def update(
     buffer: RolloutBuffer,
     settings: Settings,
     generator: torch.Generator,
-) -> float:
-    """Make several passes over a rollout, each in minibatches.
+) -> dict[str, float]:
+    """Make several passes over a rollout, each in minibatches; one without valid steps is skipped.
 
     Returns:
-        The KL divergence at the last minibatch.
+        What `ppo_loss` watches, and "gradient_norm" before clipping: means over the minibatches,
+        but for "kl", which is that of the last one.
+
+    Raises:
+        NotFiniteError: for a gradient that is NaN or infinite.
     """
-    kl = torch.zeros(())
+    seen: list[dict[str, Tensor]] = []
     for _ in range(settings.epochs):
         sequences = buffer.sequences(starting_states(policy, buffer, settings))
-        for batch in minibatches(sequences, settings.minibatches, generator):
-            loss, kl = ppo_loss(policy, batch, settings)
-            if settings.target_kl is not None and kl > settings.target_kl:
-                return float(kl)
+        number = min(settings.minibatches, sequences.reset.shape[1])
+        for batch in minibatches(sequences, number, generator):
+            if not batch.valid.any():
+                continue
+            loss, watched = ppo_loss(policy, batch, settings)
+            seen.append(watched)
+            if settings.target_kl is not None and watched["kl"] > settings.target_kl:
+                return _means(seen)
             optimiser.zero_grad()
             loss.backward()
-            torch.nn.utils.clip_grad_norm_(policy.parameters(), settings.max_grad_norm)
+            norm = torch.nn.utils.clip_grad_norm_(policy.parameters(), settings.max_grad_norm)
+            require_finite("gradient norm", norm, ())
+            watched["gradient_norm"] = norm
             optimiser.step()
-    return float(kl)
+    return _means(seen)
+
+
+def _means(seen: list[dict[str, Tensor]]) -> dict[str, float]:
+    """The mean of each watched number, NaN where there is none; of "kl" the last."""
+    names = ("kl", "entropy", "clipped", "gradient_norm")
+    rows = {name: [float(row[name]) for row in seen if name in row] for name in names}
+    rows["kl"] = rows["kl"][-1:]
+    return {name: float(np.mean(row)) if row else float("nan") for name, row in rows.items()}
 
 
 @dataclass
@@ -119,7 +156,10 @@ class Training:
 
     Attributes:
         policy: the trained policy; it can be used after an interrupt as well.
-        history: one record for each iteration: steps, mean return of its finished episodes, KL.
+        history: one record for each iteration: "steps" so far; "return", the mean of the last
+            finished "episodes" (those of this rollout, or the last N if fewer finished; NaN before
+            the first one); "kl", "entropy", "clipped" and "gradient_norm" from `update`;
+            "explained_variance" of the values.
         interrupted: whether the run was stopped before its last iteration.
     """
 
@@ -129,11 +169,12 @@ class Training:
 
 
 def train(
-    env: gym.Env | VectorEnv,
+    env: str | gym.Env | VectorEnv,
     settings: Settings | None = None,
     *,
     seed: int = 0,
     policy: RNNPolicy | None = None,
+    device: torch.device | str | None = None,
     checkpoint: str | Path | None = None,
     on_iteration: Callable[[Training], None] | None = None,
     progress: bool = True,
@@ -141,21 +182,29 @@ def train(
 ) -> Training:
     """Train a policy by recurrent PPO; a KeyboardInterrupt ends the run and keeps the policy.
 
-    If the checkpoint file exists, the run resumes from it and ends with exactly the weights of an
-    uninterrupted run. The file is written every `checkpoint_every` iterations and at the end.
+    If the checkpoint file exists, the run goes on from it; a finished run goes on if `iterations`
+    has grown. The file is written every `checkpoint_every` iterations, at the end, and with the
+    last whole iteration at an interrupt or an error of the env. A run that goes on from one of the
+    regular checkpoints ends with exactly the weights of an uninterrupted run; from another one it
+    resets its envs there.
 
     Args:
-        env: a gymnasium env or vector env with Box observations and Box or Discrete actions.
+        env: a gymnasium id (16 envs are made), an env, or a vector env; the spaces are those of
+            `RNNPolicy`.
         settings: see `Settings`; None means its defaults.
         seed: of the weights, the envs, the actions and the shuffles.
         policy: trained further; None makes a new one.
+        device: of the policy, the rollouts and the updates; None leaves the policy where it is.
         checkpoint: a file to write, and to resume from if it exists.
         on_iteration: called after each iteration, for example to draw a curve.
         progress: shows a bar with the return if standard error is a terminal.
         **policy_settings: of the new `RNNPolicy`; `cell="none"` is the baseline without memory.
 
     Raises:
-        ValueError: for settings that do not fit, or a vector env without autoreset.
+        ValueError: for settings that do not fit, a vector env without autoreset, a policy with
+            other actions than the env's, or a checkpoint around running statistics of an env.
+        NotFiniteError: for a reward, advantage, gradient or weight that is NaN or infinite; the
+            message says where, and the checkpoint stays as it was.
         CheckpointError: if the checkpoint is damaged or of another run; the message says what
             differs.
 
@@ -167,69 +216,111 @@ def train(
         [60, 120]
     """
     settings = settings or Settings()
-    vector = env if isinstance(env, VectorEnv) else as_vector(env)
-    if vector.metadata.get("autoreset_mode") not in (
-        AutoresetMode.SAME_STEP,
-        AutoresetMode.NEXT_STEP,
-    ):
-        raise ValueError("env: expected autoreset mode SAME_STEP or NEXT_STEP")
-    if policy is None:
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            spaces = vector.single_observation_space, vector.single_action_space
-            policy = RNNPolicy(*spaces, **policy_settings)
+    vector = _as_vector(env)
+    policy = _make_policy(vector, policy, seed, policy_settings)
+    if device is not None:
+        policy.to(device)
     optimiser = torch.optim.Adam(policy.parameters(), lr=settings.learning_rate, eps=1e-5)
-    generator = torch.Generator().manual_seed(seed)
+    generator = torch.Generator(policy.device).manual_seed(seed)
     result = Training(policy)
-    note = {"seed": seed, "settings": asdict(settings), "policy_settings": policy_settings}
+    recent: deque[float] = deque(maxlen=vector.num_envs)
+    note = describe(vector, settings, seed, policy_settings)
+    first = 0
+    if checkpoint is not None:
+        refuse_running_statistics(vector)
+        if Path(checkpoint).exists():
+            found = load_checkpoint(checkpoint, policy, optimiser, generator)
+            require_same_run(checkpoint, note, found)
+            result.history = found["history"]
+            recent.extend(found.get("recent_returns", ()))
+            first = len(result.history)
 
-    def save() -> None:
+    def whole() -> tuple[dict[str, Tensor], dict[str, Any]]:
+        """What a checkpoint holds, as it is now."""
+        more = {"history": list(result.history), "recent_returns": list(recent)}
+        return snapshot(policy, optimiser, generator), {**note, **more}
+
+    def save(kept: tuple[dict[str, Tensor], dict[str, Any]]) -> None:
         if checkpoint is not None:
-            written = {**note, "history": result.history}
-            save_checkpoint(checkpoint, policy, optimiser, generator, written)
+            save_tensors(checkpoint, *kept)
 
-    if checkpoint is not None and Path(checkpoint).exists():
-        found = load_checkpoint(checkpoint, policy, optimiser, generator)
-        _same_run(checkpoint, note, found)
-        result.history = found["history"]
-    save()  # if the file cannot be written, fail before the training
-    first = len(result.history)
+    kept = whole()
+    save(kept)  # if the file cannot be written, fail before the training
     bar = tqdm(total=settings.iterations, initial=first, disable=None if progress else True)
     carry = None
     try:
         for iteration in range(first, settings.iterations):
             if carry is None or iteration % settings.checkpoint_every == 0:
                 carry = begin(policy, vector, seed + 1_000_003 * iteration)
-            buffer, carry, returns = collect(policy, vector, carry, settings, generator)
-            kl = update(policy, optimiser, buffer, settings, generator)
-            steps = (iteration + 1) * settings.rollout_length * vector.num_envs
-            mean = float(np.mean(returns)) if returns else float("nan")
-            result.history.append({"steps": steps, "return": mean, "kl": kl})
-            bar.set_postfix({"return": f"{mean:.2f}"}, refresh=False)
+            carry, row = _iterate(policy, vector, carry, settings, optimiser, generator, recent)
+            row["steps"] = (iteration + 1) * settings.rollout_length * vector.num_envs
+            result.history.append(row)
+            kept = whole()
+            bar.set_postfix({"return": f"{row['return']:.2f}"}, refresh=False)
             bar.update()
             if len(result.history) % settings.checkpoint_every == 0:
-                save()
+                save(kept)
             if on_iteration is not None:
                 on_iteration(result)
-        save()
+        save(kept)
+    except NotFiniteError as error:
+        raise NotFiniteError(f"iteration {len(result.history)}: {error}") from error
     except KeyboardInterrupt:
         result.interrupted = True
+        save(kept)
+    except Exception:
+        save(kept)
+        raise
     finally:
         bar.close()
     return result
 
 
-def _same_run(path: str | Path, note: dict[str, Any], found: dict[str, Any]) -> None:
-    """Raise a CheckpointError unless a checkpoint is of this run; `iterations` may differ."""
-    got = {**found["settings"], **found["policy_settings"], "seed": found["seed"]}
-    expected = {**note["settings"], **note["policy_settings"], "seed": note["seed"]}
-    faults = [
-        f"{name}: expected {expected.get(name)!r}, got {got.get(name)!r}"
-        for name in sorted(expected.keys() | got.keys())
-        if name != "iterations" and expected.get(name) != got.get(name)
-    ]
-    done, every = len(found["history"]), note["settings"]["checkpoint_every"]
-    if done % every and done < note["settings"]["iterations"]:
-        faults.append(f"iterations: it stopped at {done}, not at a multiple of {every}")
-    if faults:
-        raise CheckpointError(f"{path}: belongs to another run; " + "; ".join(faults))
+def _iterate(
+    policy: RNNPolicy,
+    env: VectorEnv,
+    carry: Carry,
+    settings: Settings,
+    optimiser: torch.optim.Optimizer,
+    generator: torch.Generator,
+    recent: "deque[float]",
+) -> tuple[Carry, dict[str, Any]]:
+    """One iteration: the next rollout's carry, and this one's record without its steps."""
+    buffer, carry, returns = collect(policy, env, carry, settings, generator)
+    watched = update(policy, optimiser, buffer, settings, generator)
+    for name, weight in policy.named_parameters():
+        require_finite(f"weight {name}", weight, ())
+    policy.update_statistics(buffer["observation"], buffer["valid"])
+    recent.extend(returns)
+    counted = returns if len(returns) > len(recent) else recent
+    mean = float(np.mean(counted)) if counted else float("nan")
+    explained = buffer.explained_variance()
+    row = {"steps": 0, "return": mean, "episodes": len(counted), **watched}
+    return carry, {**row, "explained_variance": explained}
+
+
+def _as_vector(env: str | gym.Env | VectorEnv) -> VectorEnv:
+    if isinstance(env, str):
+        env = gym.make_vec(env, num_envs=ENVS)
+    vector = env if isinstance(env, VectorEnv) else as_vector(env)
+    autoreset_mode(vector)
+    return vector
+
+
+def _make_policy(
+    env: VectorEnv, policy: RNNPolicy | None, seed: int, policy_settings: dict[str, Any]
+) -> RNNPolicy:
+    """The given policy, if it fits the env, or a new one."""
+    if policy is None:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            spaces = env.single_observation_space, env.single_action_space
+            return RNNPolicy(*spaces, **policy_settings)
+    if policy_settings:
+        raise ValueError(f"policy: expected no settings beside it, got {sorted(policy_settings)}")
+    if policy.action_space != env.single_action_space:
+        raise ValueError(
+            f"policy: expected the env's actions {env.single_action_space}, got a policy for "
+            f"{policy.action_space}"
+        )
+    return policy

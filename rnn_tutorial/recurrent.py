@@ -1,12 +1,14 @@
 """The recurrent core: nn.RNN, nn.GRU or nn.LSTM that clears its state where an episode begins.
 
 Functions take the state and return it. It is a tensor (layers, N, H), for the LSTM a pair of them
-(hidden state, cell state), as in PyTorch's modules
+(hidden state, cell state), as in PyTorch's modules; other cores may have any nest of tensors whose
+second axis is the env's
 (https://docs.pytorch.org/docs/stable/generated/torch.nn.GRU.html). `reset[t]` is true where
 observation t begins an episode; the state is cleared before step t.
 """
 
 from collections.abc import Callable, Sequence
+from functools import wraps
 from itertools import pairwise
 from typing import Any
 
@@ -15,16 +17,23 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 from torch.nn.functional import linear
 
-State = Tensor | tuple[Tensor, Tensor]
+from rnn_tutorial.nest import leaves, map_nest
+
+State = Any  # a tensor (layers, N, H), or a nest of tensors (*, N, ...)
 
 CELLS: dict[str, Any] = {"rnn": nn.RNN, "gru": nn.GRU, "lstm": nn.LSTM}
 
 
 def map_state(function: Callable[[Tensor], Tensor], state: State) -> State:
     """Apply a function to each tensor of a state."""
-    if isinstance(state, tuple):
-        return function(state[0]), function(state[1])
-    return function(state)
+    return function(state) if isinstance(state, Tensor) else map_nest(function, state)
+
+
+def named_parts(core: Any, state: State) -> dict[str, Tensor]:
+    """The tensors of a state by the core's names for them, "hidden" and "cell" for the LSTM."""
+    parts = leaves(state)
+    names = getattr(core, "parts", None) or [name or "hidden" for name, _ in parts]
+    return {name: part for name, (_, part) in zip(names, parts, strict=True)}
 
 
 def clear_state(state: State, reset: Bool[Tensor, " N"]) -> State:
@@ -32,7 +41,12 @@ def clear_state(state: State, reset: Bool[Tensor, " N"]) -> State:
 
     Unlike a product with a mask, `masked_fill` clears NaN as well.
     """
-    return map_state(lambda part: part.masked_fill(reset[None, :, None], 0.0), state)
+    return map_state(lambda part: part.masked_fill(_mask(reset, part), 0.0), state)
+
+
+def _mask(reset: Tensor, part: Tensor) -> Tensor:
+    """A reset (N,) in the form that spreads over a state's tensor (*, N, ...)."""
+    return reset.view(-1, *[1] * (part.ndim - 2))
 
 
 def rnn_layer(
@@ -97,6 +111,23 @@ def check_reset(reset: Tensor | None, shape: tuple[int, ...]) -> None:
     """Raise a ValueError for a reset that is not boolean or not of this shape."""
     if reset is not None and (reset.shape != shape or reset.dtype != torch.bool):
         raise ValueError(f"reset: expected bool {shape}, got {reset.dtype} {tuple(reset.shape)}")
+
+
+def in_its_own_dtype(method: Callable[..., Any]) -> Callable[..., Any]:
+    """Run a core's method in the dtype of its weights, also where autocast is on.
+
+    A state is summed up over hundreds of steps, which eight bits of precision do not carry.
+    """
+
+    @wraps(method)
+    def run(self: nn.Module, x: Tensor, *args: Any) -> Any:
+        device = x.device.type
+        if not torch.is_autocast_enabled(device):
+            return method(self, x, *args)
+        with torch.autocast(device, enabled=False):
+            return method(self, x.to(next(self.parameters()).dtype), *args)
+
+    return run
 
 
 class MemorylessCore(nn.Module):
@@ -165,6 +196,7 @@ class RecurrentCore(nn.Module):
             known = ", ".join(map(repr, CELLS))
             raise ValueError(f"cell: expected one of {known}, got {cell!r}")
         self.cell = cell
+        self.parts = ("hidden", "cell") if cell == "lstm" else ("hidden",)
         self.rnn: nn.RNNBase = CELLS[cell](input_size, hidden_size, num_layers)
 
     def initial_state(self, n: int) -> State:
@@ -172,6 +204,7 @@ class RecurrentCore(nn.Module):
         zeros = next(self.parameters()).new_zeros(self.rnn.num_layers, n, self.rnn.hidden_size)
         return (zeros, zeros.clone()) if self.cell == "lstm" else zeros
 
+    @in_its_own_dtype
     def step(
         self,
         x: Float[Tensor, "N features"],
@@ -191,6 +224,7 @@ class RecurrentCore(nn.Module):
         output, state = self.rnn(x[None], state)
         return output[0], state
 
+    @in_its_own_dtype
     def unroll(
         self,
         x: Float[Tensor, "T N features"],

@@ -1,18 +1,23 @@
 """Recording a policy in an env, single or vector: every quantity of every step."""
 
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import gymnasium as gym
 import numpy as np
 import torch
-from gymnasium.vector import AutoresetMode, SyncVectorEnv, VectorEnv
+from gymnasium.vector import VectorEnv
+from jaxtyping import Float
 
+from rnn_tutorial.acting import act, as_vector, begin
+from rnn_tutorial.actions import distribution_parameters
 from rnn_tutorial.interventions import Intervention, freeze, replace, zero
-from rnn_tutorial.policy import RNNPolicy, distribution_parameters, draw_action
-from rnn_tutorial.recurrent import State, clear_state
+from rnn_tutorial.nest import Nest, leaves, map_nest
+from rnn_tutorial.policy import RNNPolicy
+from rnn_tutorial.recurrent import clear_state, named_parts
 
-__all__ = ["Rollout", "as_vector", "executed", "freeze", "next_flags", "record", "replace", "zero"]
+__all__ = ["Rollout", "episode_returns", "freeze", "record", "replace", "zero"]
 
 Array = np.ndarray
 
@@ -22,7 +27,7 @@ class Rollout:
     """T steps of N envs, time-major; every field is a NumPy array.
 
     Attributes:
-        observation: (T, N, *obs), the input of step t.
+        observation: (T, N, *obs), the input of step t; for a Dict or Tuple space a nest of these.
         next_observation: (T, N, *obs), the true next one: at the end of an episode its last
             observation, not the first of the next episode.
         action: (T, N, *action), as drawn, before any clipping to the action space.
@@ -34,8 +39,10 @@ class Rollout:
         valid: (T, N) bool, false only for a step that a NEXT_STEP vector env spends on resetting;
             the env ignores its action.
         distribution: the action distribution's parameters by name, each (T, N, ...).
-        memory: the state before step t, after clearing and intervention, by name: "hidden"
-            (T, layers, N, H), and "cell" for the LSTM.
+        memory: the state that step t is to start from, by the core's names: "hidden"
+            (T, layers, N, H), and "cell" for the LSTM. It is the state after step t - 1, zero where
+            an episode begins, or what an intervention put there. Whether the policy does start
+            from it is seen in `state`: the policy clears its own state.
         state: the state after step t, in the same form.
         info: the numbers in the info of observation t, such as the goal, each (T, N, ...).
 
@@ -51,8 +58,8 @@ class Rollout:
         ((2,), (4, 2))
     """
 
-    observation: Array
-    next_observation: Array
+    observation: Nest
+    next_observation: Nest
     action: Array
     log_prob: Array
     value: Array
@@ -125,7 +132,7 @@ def record(
         seed: of the env's first reset and of the actions.
         deterministic: takes each distribution's mode instead of drawing.
         intervention: maps t and the state to the state that step t starts from, such as `zero`,
-            `freeze` or `replace`; applied after the clearing at resets.
+            `freeze` or `replace`; see `rnn_tutorial.acting.act`.
         options: of the first reset, e.g. {"goal": (x, y)}.
 
     Raises:
@@ -141,99 +148,112 @@ def record(
     if num_steps < 1:
         raise ValueError(f"num_steps: expected at least 1, got {num_steps}")
     vector = env if isinstance(env, VectorEnv) else as_vector(env)
-    mode = vector.metadata.get("autoreset_mode", AutoresetMode.NEXT_STEP)
-    if mode == AutoresetMode.DISABLED:
-        raise ValueError("env: expected autoreset mode SAME_STEP or NEXT_STEP, got DISABLED")
-    n = vector.num_envs
-    parameter = next(policy.parameters())
-    generator = torch.Generator(parameter.device).manual_seed(seed)
-
-    observation, info = vector.reset(seed=seed, options=options)
-    state = policy.initial_state(n)
-    reset, valid = np.ones(n, bool), np.ones(n, bool)
+    generator = torch.Generator(policy.device).manual_seed(seed)
+    carry = begin(policy, vector, seed, options)
+    info, n = _numbers(carry.info, vector.num_envs), vector.num_envs
+    loop = act(
+        policy,
+        vector,
+        carry,
+        generator=generator,
+        deterministic=deterministic,
+        intervention=intervention,
+    )
     steps: list[dict[str, Any]] = []
-    with torch.no_grad():
-        for t in range(num_steps):
-            memory = clear_state(state, torch.as_tensor(reset, device=parameter.device))
-            if intervention is not None:
-                memory = intervention(t, memory)
-            obs = torch.as_tensor(observation, dtype=parameter.dtype, device=parameter.device)
-            output, state = policy.step(obs, memory)
-            action = draw_action(output.distribution, deterministic, generator)
-            raw = action.cpu().numpy()
-            step = vector.step(executed(raw, vector.action_space))
-            next_obs, reward, terminated, truncated, next_info = step
-            ends = terminated | truncated
-            true_next = np.array(next_obs)
-            if "final_obs" in next_info:
-                for i in np.flatnonzero(ends):
-                    true_next[i] = next_info["final_obs"][i]
-            steps.append(
-                {
-                    "observation": np.array(observation),
-                    "next_observation": true_next,
-                    "action": raw,
-                    "log_prob": output.distribution.log_prob(action).cpu().numpy(),
-                    "value": output.value.cpu().numpy(),
-                    "reward": np.array(reward),
-                    "reset": reset,
-                    "terminated": np.array(terminated),
-                    "truncated": np.array(truncated),
-                    "valid": valid,
-                    "distribution": _arrays(distribution_parameters(output.distribution)),
-                    "memory": _named(memory),
-                    "state": _named(state),
-                    "info": _numbers(info, n),
-                }
-            )
-            observation, info = next_obs, next_info
-            reset, valid = next_flags(mode, ends, valid)
+    for step in islice(loop, num_steps):
+        now, output = step.now, step.output
+        memory = now.state
+        if now is carry and now.reset.any():  # not as an intervention left it
+            memory = clear_state(memory, torch.as_tensor(now.reset, device=policy.device))
+        true_next = _arrays(step.then.observation)
+        if step.last is not None:
+            for (_, row), (_, last) in zip(leaves(true_next), leaves(step.last), strict=True):
+                row[step.ended] = last.cpu().numpy()
+        steps.append(
+            {
+                "observation": _arrays(now.observation),
+                "next_observation": true_next,
+                "action": _arrays(step.action),
+                "log_prob": _arrays(output.distribution.log_prob(step.action)),
+                "value": _arrays(output.value),
+                "reward": step.reward,
+                "reset": now.reset,
+                "terminated": step.terminated,
+                "truncated": step.truncated,
+                "valid": now.valid,
+                "distribution": _arrays(distribution_parameters(output.distribution)),
+                "memory": _arrays(named_parts(policy.core, memory)),
+                "state": _arrays(named_parts(policy.core, step.then.state)),
+                "info": info,
+            }
+        )
+        carry, info = step.then, _numbers(step.then.info, n)
     return Rollout(**_stack(steps))
 
 
-def executed(action: Array, space: gym.Space) -> Array:
-    """The actions as an env executes them: clipped to a Box, otherwise as drawn."""
-    return np.clip(action, space.low, space.high) if isinstance(space, gym.spaces.Box) else action
+def episode_returns(
+    policy: RNNPolicy,
+    env: gym.Env | VectorEnv,
+    episodes: int,
+    seed: int,
+    *,
+    deterministic: bool = False,
+) -> Float[Array, " episodes"]:
+    """The undiscounted returns of whole episodes: the honest evaluation.
 
+    Every env plays the same number of episodes, its first ones, or one fewer. To take the episodes
+    that finish first instead would favour the short ones.
 
-def next_flags(mode: AutoresetMode, ends: Array, valid: Array) -> tuple[Array, Array]:
-    """`reset` and `valid` (N,) of the next step, computed from the episodes that this one ended.
+    Args:
+        policy, env, deterministic: as in `record`; the env must end its episodes by itself.
+        episodes: number of returns.
+        seed: of the env's first reset and of the actions.
 
-    With SAME_STEP the next observation begins the new episode. With NEXT_STEP the env spends the
-    step after an end on resetting, and the step after that begins the episode.
+    Raises:
+        ValueError: for fewer than one episode.
+
+    Example:
+        >>> envs = gym.make_vec("rnn_tutorial/CuedPoint-v0", num_envs=2)
+        >>> policy = RNNPolicy(envs.single_observation_space, envs.single_action_space)
+        >>> episode_returns(policy, envs, episodes=5, seed=0).shape
+        (5,)
     """
-    return (ends, valid) if mode == AutoresetMode.SAME_STEP else (~valid, ~ends)
+    if episodes < 1:
+        raise ValueError(f"episodes: expected at least 1, got {episodes}")
+    vector = env if isinstance(env, VectorEnv) else as_vector(env)
+    generator = torch.Generator(policy.device).manual_seed(seed)
+    carry, n = begin(policy, vector, seed), vector.num_envs
+    played: list[list[float]] = [[] for _ in range(n)]
+    wanted = [episodes // n + (i < episodes % n) for i in range(n)]
+    for step in act(policy, vector, carry, generator=generator, deterministic=deterministic):
+        for i, value in zip(step.ended, step.returns, strict=True):
+            played[i].append(value)
+        if all(len(mine) >= most for mine, most in zip(played, wanted, strict=True)):
+            break
+    return np.array(
+        [value for mine, most in zip(played, wanted, strict=True) for value in mine[:most]]
+    )
 
 
-def as_vector(env: gym.Env) -> VectorEnv:
-    """Wrap a single env as a vector env with N = 1 and autoreset mode SAME_STEP."""
-    return SyncVectorEnv([lambda: env], autoreset_mode=AutoresetMode.SAME_STEP)
-
-
-def _named(state: State) -> dict[str, Array]:
-    parts = state if isinstance(state, tuple) else (state,)
-    return _arrays(dict(zip(("hidden", "cell"), parts, strict=False)))
-
-
-def _arrays(tensors: dict[str, torch.Tensor]) -> dict[str, Array]:
-    return {name: tensor.cpu().numpy() for name, tensor in tensors.items()}
+def _arrays(tensors: Nest) -> Nest:
+    """Copies as NumPy arrays."""
+    return map_nest(lambda tensor: tensor.detach().cpu().numpy().copy(), tensors)
 
 
 def _numbers(info: dict[str, Any], n: int) -> dict[str, Array]:
     """The entries of an info that hold a number, or an array of numbers, for each env."""
     arrays = {k: v for k, v in info.items() if isinstance(v, np.ndarray) and not k.startswith("_")}
-    return {k: v for k, v in arrays.items() if v.dtype.kind in "biuf" and v.shape[:1] == (n,)}
+    return {
+        k: v.copy() for k, v in arrays.items() if v.dtype.kind in "biuf" and v.shape[:1] == (n,)
+    }
 
 
 def _stack(steps: list[dict[str, Any]]) -> dict[str, Any]:
-    """Stack a list of (nested) records into one record of arrays, time first."""
-    stacked: dict[str, Any] = {}
-    for name, first in steps[0].items():
-        values = [step[name] for step in steps]
-        if isinstance(first, dict):
-            common = set.intersection(*(set(value) for value in values))
-            values = [{k: value[k] for k in first if k in common} for value in values]
-            stacked[name] = _stack(values) if first else {}
-        else:
-            stacked[name] = np.stack(values)
-    return stacked
+    """Stack a list of records into one record of (nests of) arrays, time first."""
+    common = set.intersection(*(set(step["info"]) for step in steps))
+    for step in steps:
+        step["info"] = {k: step["info"][k] for k in steps[0]["info"] if k in common}
+    return {
+        name: map_nest(lambda *rows: np.stack(rows), *(step[name] for step in steps))
+        for name in steps[0]
+    }

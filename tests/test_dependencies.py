@@ -12,29 +12,59 @@ import rnn_tutorial
 
 ROOT = Path(rnn_tutorial.__file__).parent
 HEAVY = {"matplotlib", "ipywidgets", "IPython", "seaborn", "PIL"}
-CORE = {"colours", "envs", "recurrent", "encoders", "policy", "rollout", "buffer"}
-CORE |= {"interventions", "probes", "gradients"}
-CORE |= {"checkpoint", "settings", "collect", "ppo", "doctor", "frame_stack", "data", "runs"}
+CORE = {"colours", "envs", "nest", "recurrent", "observations", "encoders", "normalisation"}
+CORE |= {"actions", "policy", "acting", "rollout", "buffer", "interventions", "probes", "gradients"}
+CORE |= {"checkpoint", "settings", "collect", "same_run", "ppo", "doctor", "frame_stack", "data"}
+CORE |= {"runs"}
 # Room -> the rooms it may import beside itself. The colours are constants that anybody may use.
 MAY_IMPORT = {
     "colours": set(),
     "envs": {"colours"},
-    "recurrent": set(),
-    "encoders": set(),
+    "nest": set(),
+    "recurrent": {"nest"},
+    "observations": {"nest"},
+    "encoders": {"nest", "observations"},
+    "normalisation": {"nest", "observations"},
+    "actions": set(),
     "frame_stack": {"recurrent"},
-    "policy": {"encoders", "frame_stack", "recurrent"},
-    "interventions": {"recurrent"},
-    "rollout": {"envs", "policy", "recurrent", "interventions"},
+    "policy": {
+        "actions",
+        "encoders",
+        "frame_stack",
+        "nest",
+        "normalisation",
+        "observations",
+        "recurrent",
+    },
+    "interventions": {"nest", "recurrent"},
+    "acting": {"actions", "interventions", "nest", "observations", "policy", "recurrent"},
+    "rollout": {"acting", "actions", "interventions", "nest", "policy", "recurrent"},
     "probes": {"interventions", "policy", "rollout"},
-    "gradients": {"policy"},
-    "buffer": {"envs", "policy", "recurrent", "rollout"},
+    "gradients": {"actions", "policy"},
+    "buffer": {"nest", "recurrent"},
     "checkpoint": {"policy"},
     "settings": set(),
-    "collect": {"buffer", "policy", "recurrent", "rollout", "settings"},
-    "ppo": {"policy", "recurrent", "rollout", "buffer", "checkpoint", "collect", "settings"},
+    "collect": {"acting", "actions", "buffer", "policy", "recurrent", "settings"},
+    "same_run": {"checkpoint", "settings"},
+    "ppo": {
+        "acting",
+        "buffer",
+        "checkpoint",
+        "collect",
+        "nest",
+        "policy",
+        "recurrent",
+        "same_run",
+        "settings",
+    },
     "data": set(),
     "runs": {"policy", "ppo", "settings"},
     "doctor": {
+        "acting",
+        "actions",
+        "interventions",
+        "nest",
+        "observations",
         "policy",
         "encoders",
         "recurrent",

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 import torch
 
-from rnn_tutorial.collect import begin, collect
+from rnn_tutorial.acting import begin
+from rnn_tutorial.collect import collect
 from rnn_tutorial.policy import RNNPolicy
 from rnn_tutorial.ppo import evaluate, starting_states, train
 from rnn_tutorial.settings import INITIAL_STATES, Settings

@@ -22,8 +22,9 @@ from joblib import Parallel, delayed
 
 import rnn_tutorial  # noqa: F401  (registers the envs)
 from recipes import Recipe
+from rnn_tutorial.acting import begin
 from rnn_tutorial.checkpoint import save_checkpoint
-from rnn_tutorial.collect import begin, collect
+from rnn_tutorial.collect import collect
 from rnn_tutorial.gradients import action_gradients
 from rnn_tutorial.policy import RNNPolicy
 from rnn_tutorial.ppo import update

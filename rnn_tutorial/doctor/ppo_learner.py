@@ -4,14 +4,18 @@ from collections.abc import Iterator
 from dataclasses import fields, replace
 from typing import Any
 
-import numpy as np
 import torch
 from gymnasium.vector import AutoresetMode, VectorEnv
 from torch import Tensor
 
+from rnn_tutorial.acting import Carry, autoreset_mode, begin
+from rnn_tutorial.actions import distribution_parameters
 from rnn_tutorial.buffer import RolloutBuffer, Sequences, minibatches
-from rnn_tutorial.collect import Carry, begin, collect
-from rnn_tutorial.policy import RNNPolicy, distribution_parameters
+from rnn_tutorial.collect import collect
+from rnn_tutorial.interventions import features
+from rnn_tutorial.nest import leaves
+from rnn_tutorial.observations import final_observation
+from rnn_tutorial.policy import RNNPolicy
 from rnn_tutorial.ppo import evaluate, ppo_loss, starting_states
 from rnn_tutorial.recurrent import State, map_state
 from rnn_tutorial.settings import Settings
@@ -34,7 +38,7 @@ class PPOLearner:
         self, policy: RNNPolicy, env: VectorEnv, settings: Settings | None = None, seed: int = 0
     ) -> None:
         self.policy, self.env, self.settings = policy, env, settings or Settings()
-        self.generator = torch.Generator().manual_seed(seed)
+        self.generator = torch.Generator(policy.device).manual_seed(seed)
         self.seed = seed
         self._carry: Carry | None = None
         self._buffer: RolloutBuffer | None = None
@@ -105,7 +109,16 @@ class _Watch:
 
         def watched_env_step(actions: Any) -> Any:
             result = env_step(actions)
-            self.steps.append({**self._call, "result": result})
+            seen, _, terminated, truncated, info = result
+            ends = {"terminated": terminated, "truncated": truncated}
+            ends = {name: torch.tensor(flag, dtype=torch.bool) for name, flag in ends.items()}
+            last = policy.to_tensors(seen)  # copies: the env may write into its own later
+            if autoreset_mode(env) == AutoresetMode.SAME_STEP:
+                for i in (ends["terminated"] | ends["truncated"]).nonzero().flatten().tolist():
+                    final = policy.to_tensors(final_observation(info["final_obs"], i))
+                    for (_, row), (_, whole) in zip(leaves(last), leaves(final), strict=True):
+                        row[i] = whole
+            self.steps.append({**self._call, "last": last, **ends})
             return result
 
         policy.step, env.step = watched_step, watched_env_step  # type: ignore[method-assign]
@@ -117,23 +130,13 @@ class _Watch:
     @torch.no_grad()
     def columns(self) -> dict[str, Any]:
         """What was seen: states, distributions, endings, and V of every true next observation."""
-        columns: dict[str, list[Any]] = {"next_value": [], "terminated": [], "truncated": []}
-        for step in self.steps:
-            obs, _, terminated, truncated, info = step.pop("result")
-            last = np.array(obs)
-            if self.env.metadata["autoreset_mode"] == AutoresetMode.SAME_STEP:
-                for i in np.flatnonzero(terminated | truncated):
-                    last[i] = info["final_obs"][i]
-            seen = torch.as_tensor(last, dtype=torch.float32)
-            columns["next_value"].append(self.policy.step(seen, step.pop("after"))[0].value)
-            columns["terminated"].append(torch.as_tensor(terminated))
-            columns["truncated"].append(torch.as_tensor(truncated))
-        names = self.steps[0].keys()
-        watched = {name: torch.stack([step[name] for step in self.steps]) for name in names}
-        return {**watched, **{name: torch.stack(rows) for name, rows in columns.items()}}
+        values = [
+            self.policy.step(step.pop("last"), step.pop("after"))[0].value for step in self.steps
+        ]
+        watched = {name: [step[name] for step in self.steps] for name in self.steps[0]}
+        return {name: torch.stack(rows) for name, rows in {**watched, "next_value": values}.items()}
 
 
 def flat(state: State) -> Tensor:
     """Each env's state as one row: (N, numbers)."""
-    parts = state if isinstance(state, tuple) else (state,)
-    return torch.cat([part.detach().transpose(0, 1).flatten(1) for part in parts], dim=1).clone()
+    return features(map_state(torch.detach, state)).clone()

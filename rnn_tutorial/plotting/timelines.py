@@ -11,10 +11,10 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
+from rnn_tutorial.acting import next_flags
 from rnn_tutorial.colours import ACTION, BOUNDARY, HIDDEN, INK, OBSERVATION, REWARD
 from rnn_tutorial.plotting.diagrams import arrow, box, chip
 from rnn_tutorial.plotting.figures import figure
-from rnn_tutorial.rollout import next_flags
 
 Array = NDArray[Any]
 MODES = (AutoresetMode.SAME_STEP, AutoresetMode.NEXT_STEP)

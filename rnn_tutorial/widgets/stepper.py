@@ -43,7 +43,7 @@ def make_policy(env: gym.Env, kind: str, seed: int) -> RNNPolicy:
 
 def describe_branch(policy: RNNPolicy) -> str:
     """Return the path of one observation through the policy, with measured shapes."""
-    obs = torch.zeros(policy.obs_shape)
+    obs = torch.zeros(policy.observation_space.shape or ())
     features = policy.encoder(obs[None])
     output, state = policy(obs)
     hidden = state[0] if isinstance(state, tuple) else state

@@ -1,23 +1,23 @@
 """The transplant view: two agents swap their hidden states at time k; where does each walk?"""
 
+from itertools import islice
 from typing import Any
 
 import gymnasium as gym
 import ipywidgets as w
 import matplotlib as mpl
 import numpy as np
-import torch
 from gymnasium.vector import AutoresetMode
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from rnn_tutorial.acting import act, begin
 from rnn_tutorial.colours import HIDDEN, OBSERVATION, REWARD
-from rnn_tutorial.interventions import transplant
+from rnn_tutorial.interventions import once, transplant
 from rnn_tutorial.plotting.figures import HOUSE_STYLE, figure
 from rnn_tutorial.plotting.plane import set_plane
 from rnn_tutorial.policy import RNNPolicy
-from rnn_tutorial.rollout import executed
 from rnn_tutorial.widgets.live import LiveFigure, LiveView, row, share
 
 NAMES = ("A", "B")
@@ -84,22 +84,13 @@ class TransplantView(LiveView):
         self.k.observe(self.refresh, "value")
         self.pair.observe(self.refresh, "value")
 
-    @torch.inference_mode()
     def run(self, k: int, pair: int) -> tuple[np.ndarray, np.ndarray]:
-        """Return goals (2, 2) and positions (T + 1, 2, 2), with the states swapped before step k.
-
-        The loop takes the same steps as `record`, in half the time: it keeps only the positions.
-        """
-        observation, info = self.env.reset(seed=self.seed + 2 * pair)
-        goals, way = info["goal"], [observation[:, :2]]
-        state = self.subject.initial_state(2)
-        for t in range(self.steps):
-            state = self.swap(state) if t == k else state
-            output, state = self.subject.step(torch.as_tensor(observation), state)
-            action = output.distribution.mean.numpy()
-            observation, *_ = self.env.step(executed(action, self.env.action_space))
-            way.append(observation[:, :2])
-        return goals, np.stack(way)
+        """Return goals (2, 2) and positions (T + 1, 2, 2); the states are swapped before step k."""
+        carry = begin(self.subject, self.env, self.seed + 2 * pair)
+        swap = once(k, self.swap)
+        loop = act(self.subject, self.env, carry, deterministic=True, intervention=swap)
+        seen = [carry.observation, *(step.then.observation for step in islice(loop, self.steps))]
+        return carry.info["goal"].copy(), np.stack([positions[:, :2] for positions in seen])
 
     def distances(self) -> tuple[np.ndarray, np.ndarray]:
         """Return how far each agent (2,) ends from its own goal, and from its partner's."""

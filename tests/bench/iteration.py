@@ -16,7 +16,8 @@ import numpy as np
 import torch
 from measure import Row, at_most, limit, side_by_side
 
-from rnn_tutorial.collect import begin, collect
+from rnn_tutorial.acting import begin
+from rnn_tutorial.collect import collect
 from rnn_tutorial.plotting.figures import figure, png_bytes
 from rnn_tutorial.policy import RNNPolicy
 from rnn_tutorial.ppo import update

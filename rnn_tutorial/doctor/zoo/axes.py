@@ -6,7 +6,7 @@ from rnn_tutorial.doctor.zoo.tasks import IMAGES
 
 STEP = "hidden, state = self.core.step(self.encoder(obs), state, reset)"
 UNROLL = "hidden, state = self.core.unroll(features, state, reset)"
-FOLD = "features = self.encoder(obs.flatten(0, 1)).unflatten(0, obs.shape[:2])"
+FOLD = "features = self.encoder(flat).unflatten(0, first_leaf(obs).shape[:2])"
 INDENT = "\n        "
 TWO = {"num_layers": 2}
 
@@ -33,12 +33,12 @@ BUGS = [
         (
             Change(
                 "policy",
-                'self._check(obs, ("N",))',
+                'obs = self._read(obs, ("N",))',
                 "if obs.ndim > 2:"
                 + INDENT
                 + "    return self.unroll(obs, state, reset)"
                 + INDENT
-                + 'self._check(obs, ("N",))',
+                + 'obs = self._read(obs, ("N",))',
             ),
         ),
         IMAGES,
@@ -54,7 +54,7 @@ BUGS = [
             Change(
                 "policy",
                 FOLD,
-                FOLD.replace("obs.shape[:2])", "(obs.shape[1], obs.shape[0])).transpose(0, 1)"),
+                FOLD.replace("first_leaf(obs).shape[:2])", "obs.shape[1::-1]).transpose(0, 1)"),
             ),
         ),
     ),
@@ -126,7 +126,7 @@ BUGS = [
             Change(
                 "policy",
                 FOLD,
-                FOLD.replace("obs.flatten(0, 1)", "(obs - obs.mean((0, 1))).flatten(0, 1)"),
+                FOLD.replace("(flat)", "(flat - flat.mean(0))"),
             ),
         ),
     ),

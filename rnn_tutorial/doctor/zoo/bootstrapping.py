@@ -65,8 +65,8 @@ BUGS = [
         (
             Change(
                 "collect",
-                "policy.step(last, take(state, cut))",
-                "policy.step(last, policy.initial_state(len(cut)))",
+                "state = take(step.then.state, step.ended)",
+                "state = policy.initial_state(len(step.ended))",
             ),
         ),
         STAGGERED,
@@ -81,8 +81,8 @@ BUGS = [
         (
             Change(
                 "collect",
-                "last_value = policy.step(obs, carry.state,",
-                "last_value = policy.step(obs, policy.initial_state(n),",
+                "last_value = policy.step(carry.observation, carry.state,",
+                "last_value = policy.step(carry.observation, policy.initial_state(n),",
             ),
         ),
         STAGGERED,

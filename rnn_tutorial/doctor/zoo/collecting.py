@@ -4,8 +4,10 @@ from rnn_tutorial.doctor.zoo.bug import Bug
 from rnn_tutorial.doctor.zoo.changed import Change
 from rnn_tutorial.doctor.zoo.tasks import NEXT_STEP, STAGGERED
 
-ACT = "output, state = policy.step(obs, carry.state, torch.as_tensor(carry.reset))"
-LAST = "last_value = policy.step(obs, carry.state, torch.as_tensor(carry.reset))[0].value"
+ACT = "output, state = policy.step(now.observation, now.state, reset)"
+LAST = "last_value = policy.step(carry.observation, carry.state, reset)[0].value"
+LOOP = "    while True:\n"
+FLAGS = "flags = next_flags(mode, ends, now.valid)"
 
 BUGS = [
     Bug(
@@ -16,7 +18,7 @@ BUGS = [
         "the next one's first.",
         ("Q1", "JaxMARL 127", "Mava 1076"),
         ("ratio_is_one", "resets_follow_ends"),
-        (Change("collect", "reset=carry.reset,", "reset=ends,"),),
+        (Change("collect", "reset=[step.now.reset", "reset=[step.terminated | step.truncated"),),
     ),
     Bug(
         "reset_one_late",
@@ -26,12 +28,8 @@ BUGS = [
         ("Q1", "JaxMARL 191"),
         ("resets_follow_ends",),
         (
-            Change(
-                "collect",
-                "reset, valid = next_flags(mode, ends, carry.valid)",
-                'late = buffer["truncated"][t - 1].numpy()\n'
-                "        reset, valid = next_flags(mode, late, carry.valid)",
-            ),
+            Change("acting", LOOP, "    late = np.zeros(env.num_envs, bool)\n" + LOOP),
+            Change("acting", FLAGS, FLAGS.replace("ends", "late") + "\n        late = ends"),
         ),
         STAGGERED,
     ),
@@ -42,7 +40,7 @@ BUGS = [
         "second episode on the actions are those of another policy than the one that is trained.",
         ("Q2", "thu-ml/tianshou 486", "isaac-sim/IsaacLab 3838"),
         ("ratio_is_one",),
-        (Change("collect", ACT, "output, state = policy.step(obs, carry.state)"),),
+        (Change("acting", ACT, ACT.replace(", reset)", ")")),),
     ),
     Bug(
         "state_after_stored",
@@ -54,8 +52,8 @@ BUGS = [
         (
             Change(
                 "collect",
-                "buffer.add(\n            carry.state,",
-                "buffer.add(\n            state,",
+                "[step.now.state for",
+                "[step.then.state for",
             ),
         ),
         STAGGERED,
@@ -80,8 +78,8 @@ BUGS = [
         (
             Change(
                 "collect",
-                "    same_step = mode ==",
-                "    carry.state = policy.initial_state(n)\n    same_step = mode ==",
+                "    steps = list(",
+                "    carry = carry._replace(state=policy.initial_state(n))\n    steps = list(",
             ),
         ),
         STAGGERED,
@@ -97,7 +95,8 @@ BUGS = [
             Change(
                 "collect",
                 LAST,
-                LAST.replace("last_value", "output, carry.state").replace("[0].value", "")
+                LAST.replace("last_value", "output, again").replace("[0].value", "")
+                + "\n    carry = carry._replace(state=again)"
                 + "\n    last_value = output.value",
             ),
         ),
@@ -110,7 +109,7 @@ BUGS = [
         "the reward is a filler. Unmasked, each episode adds one such step to the loss.",
         ("Denys88/rl_games 362", "Farama-Foundation/Gymnasium 1227"),
         ("resets_follow_ends",),
-        (Change("collect", "valid=carry.valid,", "valid=np.ones(n, bool),"),),
+        (Change("collect", "valid=[step.now.valid", "valid=[step.now.valid | True"),),
         NEXT_STEP,
     ),
 ]

@@ -3,10 +3,7 @@
 from rnn_tutorial.doctor.zoo.bug import Bug
 from rnn_tutorial.doctor.zoo.changed import Change
 
-NORMAL = (
-    "normal = Normal(mean.tanh(), softplus(spread) + MIN_STD, validate_args=False)\n            "
-)
-JOINT = "distribution = Independent(normal, 1, validate_args=False)"
+JOINT = "return Independent(normal, len(shape), validate_args=False)"
 PEERS = ("thu-ml/tianshou 40", "AI4Finance-Foundation/ElegantRL 273")
 
 BUGS = [
@@ -35,7 +32,7 @@ BUGS = [
         "and training fails.",
         ("lesson 8", *PEERS),
         ("joint_log_prob",),
-        (Change("policy", NORMAL + JOINT, NORMAL + "distribution = normal"),),
+        (Change("actions", JOINT, "return normal"),),
     ),
     Bug(
         "log_prob_averaged",
@@ -47,8 +44,8 @@ BUGS = [
         (
             Change(
                 "collect",
-                "log_prob=output.distribution.log_prob(action),",
-                "log_prob=output.distribution.base_dist.log_prob(action).mean(-1),",
+                "distribution.log_prob(action)",
+                "distribution.base_dist.log_prob(action).mean(-1)",
             ),
             Change(
                 "ppo",
@@ -69,8 +66,8 @@ BUGS = [
         (
             Change(
                 "collect",
-                "            action=action,\n",
-                "            action=action.clamp(-1.0, 1.0),\n",
+                "        action=action,\n",
+                "        action=action.clamp(-1.0, 1.0),\n",
             ),
         ),
     ),

@@ -20,8 +20,8 @@ BUGS = [
         (
             Change(
                 "ppo",
-                'policy.unroll(buffer["observation"][window], state, buffer["reset"][window])[1]',
-                'policy.unroll(buffer["observation"][window], state)[1]',
+                'policy.unroll(seen, state, buffer["reset"][window])[1]',
+                "policy.unroll(seen, state)[1]",
             ),
         ),
         RECOMPUTED,
@@ -66,11 +66,9 @@ BUGS = [
         (
             Change(
                 "buffer",
-                "columns = {name: getattr(sequences, name)[:, chosen] for name in TIME_MAJOR}\n"
-                "    return",
+                "columns = {\n        name: map_nest(lambda part: part[:, chosen],",
                 "mixed = torch.randperm(len(sequences.reset))[:, None]\n"
-                "    columns = {name: getattr(sequences, name)[mixed, chosen] for name in "
-                "TIME_MAJOR}\n    return",
+                "    columns = {\n        name: map_nest(lambda part: part[mixed, chosen],",
             ),
         ),
     ),

@@ -4,7 +4,7 @@ from rnn_tutorial.doctor.zoo.bug import Bug
 from rnn_tutorial.doctor.zoo.changed import Change
 from rnn_tutorial.doctor.zoo.tasks import STAGGERED
 
-CLEAR = "return map_state(lambda part: part.masked_fill(reset[None, :, None], 0.0), state)"
+CLEAR = "return map_state(lambda part: part.masked_fill(_mask(reset, part), 0.0), state)"
 STEP = "hidden, state = self.core.step(self.encoder(obs), state, reset)"
 UNROLL = "hidden, state = self.core.unroll(features, state, reset)"
 IMPORT = "import MemorylessCore, RecurrentCore, State"
@@ -126,7 +126,7 @@ BUGS = [
             Change(
                 "recurrent",
                 CLEAR,
-                "return state[0].masked_fill(reset[None, :, None], 0.0), state[1]",
+                "return state[0].masked_fill(_mask(reset, state[0]), 0.0), state[1]",
             ),
         ),
         options=LSTM,
@@ -140,8 +140,8 @@ BUGS = [
         (
             Change(
                 "recurrent",
-                "part.masked_fill(reset[None, :, None], 0.0), state)",
-                "torch.cat((part[:1].masked_fill(reset[None, :, None], 0.0), part[1:])), state)",
+                "part.masked_fill(_mask(reset, part), 0.0), state)",
+                "torch.cat((part[:1].masked_fill(_mask(reset, part), 0.0), part[1:])), state)",
             ),
         ),
         options={"cell": "lstm", "num_layers": 2},

@@ -1,0 +1,207 @@
+"""The acting loop: a policy and a vector env take turns, one step at a time.
+
+Recording (`rollout.record`), collecting (`collect.collect`) and the widgets stand above this loop.
+It carries observation, state and flags from step to step, hands each reset to the policy, which
+clears its own state, and copies what the env returns before the env can write to it again.
+"""
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import gymnasium as gym
+import numpy as np
+import torch
+from gymnasium.vector import AutoresetMode, SyncVectorEnv, VectorEnv
+from torch import Tensor
+
+from rnn_tutorial.actions import draw_action
+from rnn_tutorial.interventions import Intervention
+from rnn_tutorial.nest import Nest
+from rnn_tutorial.observations import final_observation, stack
+from rnn_tutorial.policy import PolicyOutput, RNNPolicy
+from rnn_tutorial.recurrent import State, clear_state
+
+Array = np.ndarray
+
+
+class Carry(NamedTuple):
+    """The inputs of the next step, carried on from the last one.
+
+    Attributes:
+        observation: (N, *obs), tensors, or a nest of them.
+        reset: (N,) bool, whether the observation begins an episode.
+        valid: (N,) bool, false where the step only resets the env.
+        state: the policy's state, not yet cleared by `reset`.
+        earned: (N,), the rewards of the running episodes so far, summed.
+        info: of the observation, as the env returned it.
+    """
+
+    observation: Nest
+    reset: Array
+    valid: Array
+    state: State
+    earned: Array
+    info: dict[str, Any]
+
+
+class Step(NamedTuple):
+    """One step of N envs.
+
+    Attributes:
+        now: the step's inputs, the state as an intervention left it.
+        output: of the policy.
+        action: (N, *action), as drawn.
+        reward: (N,) float64.
+        terminated, truncated: (N,) bool.
+        ended: the envs whose episode ended.
+        last: their true last observations (len(ended), *obs); None where none ended, and for an env
+            with NEXT_STEP, whose next observations these are.
+        returns: of the episodes that ended.
+        then: the inputs of the next step.
+    """
+
+    now: Carry
+    output: PolicyOutput
+    action: Tensor
+    reward: Array
+    terminated: Array
+    truncated: Array
+    ended: list[int]
+    last: Nest | None
+    returns: list[float]
+    then: Carry
+
+
+def begin(
+    policy: RNNPolicy, env: VectorEnv, seed: int, options: dict[str, Any] | None = None
+) -> Carry:
+    """Reset all envs; `options` are those of `env.reset`."""
+    autoreset_mode(env)
+    n, yes = env.num_envs, np.ones(env.num_envs, bool)
+    observation, info = env.reset(seed=seed, options=options)
+    seen = policy.to_tensors(observation)
+    return Carry(seen, yes, yes, policy.initial_state(n), np.zeros(n), info)
+
+
+def act(
+    policy: RNNPolicy,
+    env: VectorEnv,
+    carry: Carry,
+    *,
+    generator: torch.Generator | None = None,
+    deterministic: bool = False,
+    intervention: Intervention | None = None,
+) -> Iterator[Step]:
+    """Act without end; take as many steps as you need.
+
+    Args:
+        policy: acts without a graph.
+        env: with autoreset mode SAME_STEP or NEXT_STEP.
+        carry: from `begin`, or from an earlier step.
+        generator: of the actions, on the policy's device; None means torch's global generator.
+        deterministic: takes each distribution's mode instead of drawing.
+        intervention: maps t and the state, cleared where an episode begins, to the state that step
+            t starts from. Where it returns another state, the policy starts from exactly this and
+            gets no reset.
+
+    Yields:
+        One `Step` after another.
+
+    Example:
+        >>> from itertools import islice
+        >>> env = gym.make_vec("rnn_tutorial/CuedPoint-v0", num_envs=2, horizon=3)
+        >>> policy = RNNPolicy(env.single_observation_space, env.single_action_space)
+        >>> carry = begin(policy, env, seed=0)
+        >>> [step.now.reset.any().item() for step in islice(act(policy, env, carry), 5)]
+        [True, False, False, True, False]
+    """
+    mode, space, t = autoreset_mode(env), env.single_action_space, 0
+    same_step = mode == AutoresetMode.SAME_STEP
+    while True:
+        now, reset = carry, None
+        if now.reset.any():
+            reset = torch.as_tensor(now.reset, device=policy.device)
+        if intervention is not None:
+            cleared = now.state if reset is None else clear_state(now.state, reset)
+            chosen = intervention(t, cleared)
+            if chosen is not cleared:
+                now, reset = now._replace(state=chosen), None
+        with torch.no_grad():
+            output, state = policy.step(now.observation, now.state, reset)
+            action = draw_action(output.distribution, deterministic, generator)
+        seen, reward, terminated, truncated, info = env.step(executed(action.cpu().numpy(), space))
+        reward, earned = np.array(reward, np.float64), now.earned + reward
+        terminated, truncated = np.array(terminated, bool), np.array(truncated, bool)
+        ends = terminated | truncated
+        ended = np.flatnonzero(ends).tolist() if ends.any() else []
+        last = None
+        if ended and same_step:
+            last = policy.to_tensors(
+                stack([final_observation(info["final_obs"], i) for i in ended])
+            )
+        flags = next_flags(mode, ends, now.valid)
+        observation = policy.to_tensors(seen)
+        carry = Carry(observation, *flags, state, np.where(ends, 0.0, earned), info)
+        yield Step(
+            now,
+            output,
+            action,
+            reward,
+            terminated,
+            truncated,
+            ended,
+            last,
+            earned[ended].tolist(),
+            carry,
+        )
+        t += 1
+
+
+def executed(action: Any, space: gym.Space) -> Array:
+    """The actions as an env executes them: clipped to a Box, counted from a space's start.
+
+    Args:
+        action: drawn actions, of one env or of all.
+        space: the action space of one env, or of a vector env.
+
+    Example:
+        >>> executed(np.array([-3.0, 0.5]), gym.spaces.Box(-1.0, 1.0, (2,)))
+        array([-1. ,  0.5], dtype=float32)
+        >>> executed(np.array(0), gym.spaces.Discrete(2, start=5))
+        array(5)
+    """
+    action = np.asarray(action)
+    if isinstance(space, gym.spaces.Box):
+        if space.dtype is not None and space.dtype.kind in "iu":
+            action = np.rint(action)
+        inside = np.minimum(np.maximum(action, space.low), space.high)
+        return inside.astype(space.dtype, copy=False)
+    start = getattr(space, "start", 0)
+    return np.asarray(action + start if np.any(start) else action, space.dtype)
+
+
+def next_flags(mode: AutoresetMode, ends: Array, valid: Array) -> tuple[Array, Array]:
+    """`reset` and `valid` (N,) of the next step, computed from the episodes that this one ended.
+
+    With SAME_STEP the next observation begins the new episode. With NEXT_STEP the env spends the
+    step after an end on resetting, and the step after that begins the episode.
+    """
+    return (ends, valid) if mode == AutoresetMode.SAME_STEP else (~valid, ~ends)
+
+
+def autoreset_mode(env: VectorEnv) -> AutoresetMode:
+    """The autoreset mode of a vector env, SAME_STEP or NEXT_STEP.
+
+    Raises:
+        ValueError: for an env with DISABLED, or one that does not say.
+    """
+    mode = (env.metadata or {}).get("autoreset_mode")
+    if mode not in (AutoresetMode.SAME_STEP, AutoresetMode.NEXT_STEP):
+        got = 'none in env.metadata["autoreset_mode"]' if mode is None else mode.name
+        raise ValueError(f"env: expected autoreset mode SAME_STEP or NEXT_STEP, got {got}")
+    return mode
+
+
+def as_vector(env: gym.Env) -> VectorEnv:
+    """Wrap a single env as a vector env with N = 1 and autoreset mode SAME_STEP."""
+    return SyncVectorEnv([lambda: env], autoreset_mode=AutoresetMode.SAME_STEP)

@@ -1,0 +1,273 @@
+"""Observation spaces: what a policy can see, as tensors, checked, and prepared for its encoder.
+
+An observation is an array, or for a Dict or Tuple space a nest of arrays. `to_tensors` copies what
+an env returns; `check_observation` refuses what does not fit the space; `prepare` turns it into
+floats: integers become one-hot vectors or plain numbers, and pixels are scaled to [0, 1].
+
+    >>> space = gym.spaces.Dict(door=gym.spaces.Discrete(2), view=gym.spaces.Box(-1.0, 1.0, (2,)))
+    >>> obs = to_tensors(space, {"door": [1], "view": [[0.5, 0.0]]}, torch.float32)
+    >>> prepare(space, obs, lead=1, dtype=torch.float32)
+    {'door': tensor([[0., 1.]]), 'view': tensor([[0.5000, 0.0000]])}
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+import torch
+from gymnasium import spaces
+from torch import Tensor
+from torch.nn.functional import one_hot
+
+from rnn_tutorial.nest import Nest, map_nest
+
+IMAGES = ("auto", "channels_first", "channels_last", "codes")
+Images = str | Mapping[str, str]
+
+
+def entries(space: gym.Space, name: str = "") -> Iterator[tuple[str, gym.Space]]:
+    """The spaces of single arrays in a space, each with its name: "" alone, "a.0" in a nest."""
+    prefix = f"{name}." if name else ""
+    if isinstance(space, spaces.Dict):
+        for key, part in space.items():
+            yield from entries(part, f"{prefix}{key}")
+    elif isinstance(space, spaces.Tuple):
+        for number, part in enumerate(space):
+            yield from entries(part, f"{prefix}{number}")
+    else:
+        yield name, space
+
+
+def each_entry(space: gym.Space, nest: Nest, name: str = "") -> Iterator[tuple[str, Any, Any]]:
+    """Name, space and array of every entry of an observation, in the space's order.
+
+    Raises:
+        ValueError: for an observation with other entries than the space.
+    """
+    said = f"obs.{name}" if name else "obs"
+    prefix = f"{name}." if name else ""
+    if isinstance(space, spaces.Dict):
+        if not isinstance(nest, Mapping) or nest.keys() != space.spaces.keys():
+            got: Any = sorted(nest) if isinstance(nest, Mapping) else type(nest).__name__
+            raise ValueError(f"{said}: expected the entries {sorted(space.spaces)}, got {got}")
+        for key, part in space.items():
+            yield from each_entry(part, nest[key], f"{prefix}{key}")
+    elif isinstance(space, spaces.Tuple):
+        if not isinstance(nest, (tuple, list)) or len(nest) != len(space):
+            got = len(nest) if isinstance(nest, (tuple, list)) else type(nest).__name__
+            raise ValueError(f"{said}: expected a tuple of {len(space)}, got {got}")
+        for number, part in enumerate(space):
+            yield from each_entry(part, nest[number], f"{prefix}{number}")
+    else:
+        yield name, space, nest
+
+
+def map_entries(function: Any, space: gym.Space, nest: Nest, name: str = "") -> Nest:
+    """Apply `function(name, space, array)` to every entry of an observation."""
+    prefix = f"{name}." if name else ""
+    if isinstance(space, spaces.Dict):
+        return {k: map_entries(function, p, nest[k], f"{prefix}{k}") for k, p in space.items()}
+    if isinstance(space, spaces.Tuple):
+        parts = zip(range(len(space)), space, nest, strict=True)
+        return tuple(map_entries(function, p, each, f"{prefix}{i}") for i, p, each in parts)
+    return function(name, space, nest)
+
+
+def check_space(space: gym.Space, images: Images = "auto") -> None:
+    """Raise an error for an observation space, or an `images` setting, that is not supported.
+
+    Raises:
+        TypeError: for a space that is, or holds, another than Box, Discrete, MultiDiscrete,
+            MultiBinary, Dict and Tuple.
+        ValueError: for `images` of another kind, or with the name of no entry.
+    """
+    known = (spaces.Box, spaces.Discrete, spaces.MultiDiscrete, spaces.MultiBinary)
+    names = [name for name, _ in entries(space)]
+    if not names:
+        raise TypeError(f"observation_space: expected at least one entry, got {space}")
+    for name, part in entries(space):
+        if not isinstance(part, known):
+            where = f" in its entry {name!r}" if name else ""
+            raise TypeError(
+                "observation_space: expected Box, Discrete, MultiDiscrete, MultiBinary, or a Dict "
+                f"or Tuple of these, got {part}{where}; "
+                "gymnasium.wrappers.TransformObservation turns one into another"
+            )
+    said = images if isinstance(images, Mapping) else dict.fromkeys(names, images)
+    for name, how in said.items():
+        if how not in IMAGES:
+            raise ValueError(f"images: expected one of {IMAGES}, got {how!r}")
+        if name not in names:
+            raise ValueError(f"images: expected the names of entries {names}, got {name!r}")
+
+
+def images_of(images: Images, name: str) -> str:
+    """How the pixels of one entry are read."""
+    return images.get(name, "auto") if isinstance(images, Mapping) else images
+
+
+def to_tensors(
+    space: gym.Space,
+    observation: Nest,
+    dtype: torch.dtype,
+    device: torch.device | str = "cpu",
+) -> Nest:
+    """Copy observations, with any leading axes, into tensors.
+
+    Floats get the given dtype; uint8 and bool stay as they are, other integers become int64.
+
+    Raises:
+        ValueError: for an observation with other entries than the space.
+    """
+    if isinstance(space, (spaces.Dict, spaces.Tuple)):
+        list(each_entry(space, observation))  # raises for other entries
+        return map_entries(
+            lambda name, part, array: to_tensors(part, array, dtype, device), space, observation
+        )
+    given = observation if isinstance(observation, Tensor) else np.asarray(observation)
+    if isinstance(given, np.ndarray) and given.dtype.kind in "iu" and given.dtype != np.uint8:
+        given = given.astype(np.int64)
+    tensor = torch.as_tensor(given)
+    is_float = tensor.is_floating_point() or _is_float(space)
+    return tensor.detach().to(device, dtype if is_float else tensor.dtype, copy=True)
+
+
+def final_observation(final_obs: Nest, env: int) -> Nest:
+    """One env's last observation from `info["final_obs"]`, in any of gymnasium's forms.
+
+    Args:
+        final_obs: an object array of N observations or None, an array (N, *obs), or a nest of such.
+        env: the env's number.
+    """
+    if isinstance(final_obs, np.ndarray) and final_obs.dtype == object:
+        return final_obs[env]
+    return map_nest(lambda part: part[env], final_obs)
+
+
+def stack(observations: Sequence[Nest]) -> Nest:
+    """Single observations as one batch of arrays."""
+    return map_nest(lambda *parts: np.stack(parts), *observations)
+
+
+def check_observation(
+    space: gym.Space, obs: Nest, axes: tuple[str, ...], dtype: torch.dtype
+) -> None:
+    """Raise a ValueError with expected and got unless observations fit their space.
+
+    Args:
+        space: of one observation.
+        obs: tensors, or a nest of them.
+        axes: the names of the axes before the observation's own, such as ("T", "N").
+        dtype: of floats.
+    """
+    if isinstance(space, (spaces.Dict, spaces.Tuple)):
+        lead = None
+        for name, part, array in each_entry(space, obs):
+            _check_array(f"obs.{name}", part, array, axes, dtype)
+            if lead is not None and array.shape[: len(axes)] != lead:
+                got = tuple(array.shape[: len(axes)])
+                raise ValueError(
+                    f"obs.{name}: expected {axes} = {tuple(lead)} as before, got {got}"
+                )
+            lead = array.shape[: len(axes)]
+    else:
+        _check_array("obs", space, obs, axes, dtype)
+
+
+def _check_array(
+    said: str, space: gym.Space, array: Any, axes: tuple[str, ...], dtype: torch.dtype
+) -> None:
+    lead, shape, is_float = len(axes), space.shape or (), _is_float(space)
+    if not isinstance(array, Tensor) or (
+        (is_float or array.is_floating_point()) and (array.dtype != dtype)
+    ):
+        kind = array.dtype if isinstance(array, Tensor) else type(array).__name__
+        raise ValueError(f"{said}: expected a tensor of {dtype}, got {kind}")
+    if array.ndim != lead + len(shape) or array.shape[lead:] != shape:
+        expected = ", ".join([*axes, *map(str, shape)])
+        raise ValueError(f"{said}: expected shape ({expected}), got {tuple(array.shape)}")
+    if 0 in array.shape[:lead]:
+        got = tuple(array.shape)
+        raise ValueError(f"{said}: expected at least one of each of {axes}, got {got}")
+    # A sum is finite only if its terms are, and cheaper than looking at each.
+    if array.is_floating_point() and not torch.isfinite(array.sum()):
+        finite = array.isfinite()
+        if not finite.all():
+            where = tuple((~finite).nonzero()[0, :lead].tolist())
+            raise ValueError(
+                f"{said}: expected finite numbers, got NaN or inf first at {axes} {where}"
+            )
+    if isinstance(space, (spaces.Discrete, spaces.MultiDiscrete)):
+        codes = _codes(space, array)
+        sizes = torch.as_tensor(_sizes(space), device=array.device)
+        if not ((codes >= 0) & (codes < sizes)).all():
+            low, high = int(array.min()), int(array.max())
+            raise ValueError(f"{said}: expected values of {space}, got {low} to {high}")
+
+
+def prepare(
+    space: gym.Space,
+    obs: Nest,
+    lead: int,
+    dtype: torch.dtype,
+    images: Images = "auto",
+    name: str = "",
+) -> Nest:
+    """Observations as floats for an encoder; a Box of floats stays what it is.
+
+    Pixels, which are uint8 between 0 and 255, are divided by 255, unless `images` says that they
+    are codes. Discrete and MultiDiscrete become one-hot vectors, side by side.
+
+    Args:
+        space: of one observation.
+        obs: as `check_observation` takes them.
+        lead: number of axes before the observation's own.
+        dtype: of the result.
+        images: how pixels are read, for all entries or by name; see `IMAGES`.
+    """
+    if isinstance(space, (spaces.Dict, spaces.Tuple)):
+        return map_entries(
+            lambda path, part, array: prepare(part, array, lead, dtype, images, path), space, obs
+        )
+    if isinstance(space, (spaces.Discrete, spaces.MultiDiscrete)):
+        codes, sizes = _codes(space, obs), _sizes(space)
+        parts = [one_hot(codes[..., i].long(), n) for i, n in enumerate(sizes)]
+        return torch.cat(parts, -1).to(dtype)
+    if _is_float(space):
+        return obs
+    floats = obs.to(dtype)
+    return floats / 255 if are_pixels(space, images_of(images, name)) else floats
+
+
+def prepared_shape(space: gym.Space) -> tuple[int, ...]:
+    """The shape of one prepared array of a space that is no Dict or Tuple."""
+    if isinstance(space, (spaces.Discrete, spaces.MultiDiscrete)):
+        return (sum(_sizes(space)),)
+    return tuple(space.shape or ())
+
+
+def are_pixels(space: gym.Space, images: str) -> bool:
+    """Whether a space's numbers are pixels, from 0 to 255."""
+    if images == "codes" or not isinstance(space, spaces.Box) or space.dtype != np.uint8:
+        return False
+    return bool((space.low == 0).all() and (space.high == 255).all())
+
+
+def _is_float(space: gym.Space) -> bool:
+    return isinstance(space, spaces.Box) and space.dtype is not None and space.dtype.kind == "f"
+
+
+def _sizes(space: gym.Space) -> list[int]:
+    """The number of values of each number of a Discrete or MultiDiscrete."""
+    if isinstance(space, spaces.Discrete):
+        return [int(space.n)]
+    return [int(n) for n in np.ravel(space.nvec)]  # type: ignore[attr-defined]
+
+
+def _codes(space: gym.Space, array: Tensor) -> Tensor:
+    """The values (*lead, numbers), counted from 0."""
+    rank = len(space.shape or ())
+    flat = array.flatten(array.ndim - rank) if rank else array[..., None]
+    start = torch.as_tensor(np.ravel(space.start), device=array.device)  # type: ignore[attr-defined]
+    return flat - start

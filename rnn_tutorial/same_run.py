@@ -1,0 +1,84 @@
+"""Which run a checkpoint belongs to: its env, settings and seed, and what makes it another run."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import gymnasium as gym
+from gymnasium.vector import VectorEnv
+
+from rnn_tutorial.checkpoint import CheckpointError
+from rnn_tutorial.settings import Settings
+
+RUNNING = {
+    "NormalizeObservation": "the policy's setting normalise_observations=True",
+    "NormalizeReward": "reward_scale in the settings",
+}
+
+
+def describe(
+    env: VectorEnv, settings: Settings, seed: int, policy_settings: dict[str, Any]
+) -> dict[str, Any]:
+    """Everything that defines a run, for the note of its checkpoint."""
+    spec = env.spec or getattr(next(iter(getattr(env.unwrapped, "envs", ())), None), "spec", None)
+    about = {
+        "id": spec and spec.id,
+        "settings": {k: _plain(v) for k, v in (spec.kwargs if spec else {}).items()},
+        "num_envs": env.num_envs,
+        "observation_space": str(env.single_observation_space),
+        "action_space": str(env.single_action_space),
+    }
+    return {
+        "seed": seed,
+        "settings": asdict(settings),
+        "policy_settings": policy_settings,
+        "env": about,
+    }
+
+
+def _plain(value: Any) -> Any:
+    """A setting as JSON can hold it."""
+    return value if isinstance(value, (bool, int, float, str, type(None))) else str(value)
+
+
+def require_same_run(path: str | Path, note: dict[str, Any], found: dict[str, Any]) -> None:
+    """Raise a CheckpointError unless a checkpoint is of this run; `iterations` may differ."""
+
+    def numbers(of: dict[str, Any]) -> dict[str, Any]:
+        env = {f"env {name}": value for name, value in of.get("env", note["env"]).items()}
+        return {**of["settings"], **of["policy_settings"], "seed": of["seed"], **env}
+
+    expected, got = numbers(note), numbers(found)
+    faults = [
+        f"{name}: expected {expected.get(name)!r}, got {got.get(name)!r}"
+        for name in sorted(expected.keys() | got.keys())
+        if name != "iterations" and expected.get(name) != got.get(name)
+    ]
+    if faults:
+        raise CheckpointError(f"{path}: belongs to another run; " + "; ".join(faults))
+
+
+def refuse_running_statistics(env: Any) -> None:
+    """Raise a ValueError for an env whose wrappers keep statistics that no checkpoint holds.
+
+    gymnasium's NormalizeObservation and NormalizeReward would start anew in a resumed run.
+    """
+    found = [name for name in _wrappers(env) if name in RUNNING]
+    if found:
+        raise ValueError(
+            f"checkpoint: the env's {found[0]} keeps running statistics that a checkpoint does not "
+            f"hold, so that a resumed run would be another one; use {RUNNING[found[0]]} instead"
+        )
+
+
+def _wrappers(env: Any) -> list[str]:
+    """The class names of all wrappers around an env, and around the envs of a vector env."""
+    names = []
+    while env is not None:
+        names.append(type(env).__name__)
+        names += [name for one in getattr(env, "envs", ())[:1] for name in _wrappers(one)]
+        if isinstance(env, gym.vector.AsyncVectorEnv):
+            spec = env.get_attr("spec")[0]
+            names += [wrapper.name for wrapper in (spec.additional_wrappers if spec else ())]
+        env = vars(env).get("env")
+    return names
