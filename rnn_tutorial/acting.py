@@ -129,31 +129,19 @@ def act(
         with torch.no_grad():
             output, state = policy.step(now.observation, now.state, reset)
             action = draw_action(output.distribution, deterministic, generator)
-        seen, reward, terminated, truncated, info = env.step(executed(action.cpu().numpy(), space))
-        reward, earned = np.array(reward, np.float64), now.earned + reward
-        terminated, truncated = np.array(terminated, bool), np.array(truncated, bool)
-        ends = terminated | truncated
-        ended = np.flatnonzero(ends).tolist() if ends.any() else []
-        last = None
-        if ended and same_step:
-            last = policy.to_tensors(
-                stack([final_observation(info["final_obs"], i) for i in ended])
-            )
-        flags = next_flags(mode, ends, now.valid)
-        observation = policy.to_tensors(seen)
-        carry = Carry(observation, *flags, state, np.where(ends, 0.0, earned), info)
-        yield Step(
-            now,
-            output,
-            action,
-            reward,
-            terminated,
-            truncated,
-            ended,
-            last,
-            earned[ended].tolist(),
-            carry,
-        )
+        result = env.step(executed(action.cpu().numpy(), space))
+        reward, terminated, truncated = (np.array(part) for part in result[1:4])
+        observation, info = policy.to_tensors(result[0]), result[4]
+        ends, earned = terminated | truncated, now.earned + reward
+        ended, returns, last = [], [], None
+        if ends.any():
+            ended = np.flatnonzero(ends).tolist()
+            returns, earned = earned[ended].tolist(), np.where(ends, 0.0, earned)
+            if same_step:
+                rows = [final_observation(info["final_obs"], i) for i in ended]
+                last = policy.to_tensors(stack(rows))
+        carry = Carry(observation, *next_flags(mode, ends, now.valid), state, earned, info)
+        yield Step(now, output, action, reward, terminated, truncated, ended, last, returns, carry)
         t += 1
 
 

@@ -48,6 +48,17 @@ def number_of_parameters(space: gym.Space) -> int:
     return math.prod(space.shape or ())
 
 
+class Gaussian(Normal):
+    """A Normal whose mean and standard deviation have the same shape already.
+
+    torch's own constructor brings them to one shape first, which takes as long as the heads.
+    """
+
+    def __init__(self, loc: Tensor, scale: Tensor, validate_args: bool = False) -> None:
+        self.loc, self.scale = loc, scale
+        Distribution.__init__(self, loc.shape, validate_args=validate_args)
+
+
 class ActionHead(nn.Module):
     """Turns parameters into the distribution over a space's actions; it has no weights itself.
 
@@ -116,7 +127,7 @@ class ActionHead(nn.Module):
             mean, std = self._normal(*parameters.chunk(2, dim=-1))
             if len(shape) != 1:
                 mean, std = mean.view(*batch, *shape), std.view(*batch, *shape)
-            normal = Normal(mean, std, validate_args=False)
+            normal = Gaussian(mean, std)
             return Independent(normal, len(shape), validate_args=False)
         if self.kind == "MultiBinary":
             bits = Bernoulli(logits=parameters.view(*batch, *shape), validate_args=False)

@@ -291,11 +291,12 @@ def gae(
     follows = torch.where(truncated, true_next_value, next_value).masked_fill(terminated, 0.0)
     delta = reward + gamma * follows - value
     goes_on = ~(terminated | truncated)
-    advantage, running = torch.empty_like(delta), torch.zeros_like(delta[0])
-    for t in reversed(range(len(delta))):
-        running = delta[t] + gamma * gae_lambda * running * goes_on[t]
-        advantage[t] = running
-    return advantage
+    weight = gamma * gae_lambda * goes_on
+    advantage, running = [], torch.zeros_like(delta[0])
+    for delta_t, weight_t in zip(delta.flip(0), weight.flip(0), strict=True):
+        running = torch.addcmul(delta_t, weight_t, running)
+        advantage.append(running)
+    return torch.stack(advantage).flip(0)
 
 
 def minibatches(

@@ -11,6 +11,7 @@ floats: integers become one-hot vectors or plain numbers, and pixels are scaled 
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from math import isfinite
 from typing import Any
 
 import gymnasium as gym
@@ -125,12 +126,19 @@ def to_tensors(
         return map_entries(
             lambda name, part, array: to_tensors(part, array, dtype, device), space, observation
         )
+    if is_float_box(space):
+        return copy_floats(observation, dtype, device)
     given = observation if isinstance(observation, Tensor) else np.asarray(observation)
     if isinstance(given, np.ndarray) and given.dtype.kind in "iu" and given.dtype != np.uint8:
         given = given.astype(np.int64)
     tensor = torch.as_tensor(given)
-    is_float = tensor.is_floating_point() or _is_float(space)
-    return tensor.detach().to(device, dtype if is_float else tensor.dtype, copy=True)
+    kept = dtype if tensor.is_floating_point() else tensor.dtype
+    return tensor.detach().to(device, kept, copy=True)
+
+
+def copy_floats(array: Any, dtype: torch.dtype, device: torch.device | str) -> Tensor:
+    """An array or a tensor copied into a tensor of floats, without a graph."""
+    return torch.as_tensor(array).detach().to(device, dtype, copy=True)
 
 
 def final_observation(final_obs: Nest, env: int) -> Nest:
@@ -164,7 +172,7 @@ def check_observation(
     if isinstance(space, (spaces.Dict, spaces.Tuple)):
         lead = None
         for name, part, array in each_entry(space, obs):
-            _check_array(f"obs.{name}", part, array, axes, dtype)
+            _check_entry(f"obs.{name}", part, array, axes, dtype)
             if lead is not None and array.shape[: len(axes)] != lead:
                 got = tuple(array.shape[: len(axes)])
                 raise ValueError(
@@ -172,38 +180,48 @@ def check_observation(
                 )
             lead = array.shape[: len(axes)]
     else:
-        _check_array("obs", space, obs, axes, dtype)
+        _check_entry("obs", space, obs, axes, dtype)
 
 
-def _check_array(
+def _check_entry(
     said: str, space: gym.Space, array: Any, axes: tuple[str, ...], dtype: torch.dtype
 ) -> None:
-    lead, shape, is_float = len(axes), space.shape or (), _is_float(space)
-    if not isinstance(array, Tensor) or (
-        (is_float or array.is_floating_point()) and (array.dtype != dtype)
-    ):
-        kind = array.dtype if isinstance(array, Tensor) else type(array).__name__
-        raise ValueError(f"{said}: expected a tensor of {dtype}, got {kind}")
-    if array.ndim != lead + len(shape) or array.shape[lead:] != shape:
-        expected = ", ".join([*axes, *map(str, shape)])
-        raise ValueError(f"{said}: expected shape ({expected}), got {tuple(array.shape)}")
-    if 0 in array.shape[:lead]:
-        got = tuple(array.shape)
-        raise ValueError(f"{said}: expected at least one of each of {axes}, got {got}")
-    # A sum is finite only if its terms are, and cheaper than looking at each.
-    if array.is_floating_point() and not torch.isfinite(array.sum()):
-        finite = array.isfinite()
-        if not finite.all():
-            where = tuple((~finite).nonzero()[0, :lead].tolist())
-            raise ValueError(
-                f"{said}: expected finite numbers, got NaN or inf first at {axes} {where}"
-            )
+    floats = is_float_box(space) or (isinstance(array, Tensor) and array.is_floating_point())
+    check_array(said, tuple(space.shape or ()), array, axes, dtype if floats else None)
     if isinstance(space, (spaces.Discrete, spaces.MultiDiscrete)):
         codes = _codes(space, array)
         sizes = torch.as_tensor(_sizes(space), device=array.device)
         if not ((codes >= 0) & (codes < sizes)).all():
             low, high = int(array.min()), int(array.max())
             raise ValueError(f"{said}: expected values of {space}, got {low} to {high}")
+
+
+def check_array(
+    said: str, shape: tuple[int, ...], array: Any, axes: tuple[str, ...], dtype: torch.dtype | None
+) -> None:
+    """Raise a ValueError unless a tensor has this shape behind its axes, and finite numbers.
+
+    Args:
+        said: its name in the message.
+        dtype: of the numbers; None accepts integers of any kind.
+    """
+    if not isinstance(array, Tensor) or dtype not in (None, array.dtype):
+        got = array.dtype if isinstance(array, Tensor) else type(array).__name__
+        raise ValueError(f"{said}: expected a tensor of {dtype or 'integers'}, got {got}")
+    lead, size = len(axes), array.shape
+    if size[lead:] != shape or len(size) != lead + len(shape):
+        expected = ", ".join([*axes, *map(str, shape)])
+        raise ValueError(f"{said}: expected shape ({expected}), got {tuple(size)}")
+    if 0 in size[:lead]:
+        raise ValueError(f"{said}: expected at least one of each of {axes}, got {tuple(size)}")
+    # A sum is finite only if its terms are, and costs less than looking at each of them.
+    if dtype is not None and not isfinite(array.detach().sum()):
+        finite = array.isfinite()
+        if not finite.all():
+            where = tuple((~finite).nonzero()[0, :lead].tolist())
+            raise ValueError(
+                f"{said}: expected finite numbers, got NaN or inf first at {axes} {where}"
+            )
 
 
 def prepare(
@@ -234,7 +252,7 @@ def prepare(
         codes, sizes = _codes(space, obs), _sizes(space)
         parts = [one_hot(codes[..., i].long(), n) for i, n in enumerate(sizes)]
         return torch.cat(parts, -1).to(dtype)
-    if _is_float(space):
+    if is_float_box(space):
         return obs
     floats = obs.to(dtype)
     return floats / 255 if are_pixels(space, images_of(images, name)) else floats
@@ -254,7 +272,8 @@ def are_pixels(space: gym.Space, images: str) -> bool:
     return bool((space.low == 0).all() and (space.high == 255).all())
 
 
-def _is_float(space: gym.Space) -> bool:
+def is_float_box(space: gym.Space) -> bool:
+    """Whether a space is a Box of floats."""
     return isinstance(space, spaces.Box) and space.dtype is not None and space.dtype.kind == "f"
 
 

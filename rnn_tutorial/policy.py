@@ -23,7 +23,15 @@ from rnn_tutorial.encoders import make_encoder
 from rnn_tutorial.frame_stack import FrameStackCore
 from rnn_tutorial.nest import Nest, first_leaf, map_nest
 from rnn_tutorial.normalisation import RunningNormaliser
-from rnn_tutorial.observations import check_observation, check_space, prepare, to_tensors
+from rnn_tutorial.observations import (
+    check_array,
+    check_observation,
+    check_space,
+    copy_floats,
+    is_float_box,
+    prepare,
+    to_tensors,
+)
 from rnn_tutorial.recurrent import MemorylessCore, RecurrentCore, State
 
 
@@ -96,6 +104,7 @@ class RNNPolicy(nn.Module):
         check_space(observation_space, images)
         self.observation_space, self.action_space = observation_space, action_space
         self.images, self.obs_shape = images, observation_space.shape
+        self.is_plain = is_float_box(observation_space)  # needs no preparation
         head = ActionHead(action_space)
         self.encoder, features = make_encoder(encoder, observation_space, encoder_size, images)
         self.core: RecurrentCore | MemorylessCore | FrameStackCore
@@ -125,6 +134,8 @@ class RNNPolicy(nn.Module):
 
     def to_tensors(self, observation: Nest) -> Nest:
         """Observations as `step` and `unroll` take them: copies, on the policy's device."""
+        if self.is_plain:
+            return copy_floats(observation, self.dtype, self.device)
         return to_tensors(self.observation_space, observation, self.dtype, self.device)
 
     def update_statistics(self, obs: Nest, valid: Bool[Tensor, "T N"]) -> None:
@@ -266,6 +277,9 @@ class RNNPolicy(nn.Module):
 
     def _read(self, obs: Nest, axes: tuple[str, ...]) -> Nest:
         """Check observations, and scale and encode them as their space says."""
+        if self.is_plain:
+            check_array("obs", self.obs_shape or (), obs, axes, self.dtype)
+            return obs if self.normaliser is None else self.normaliser(obs)
         check_observation(self.observation_space, obs, axes, self.dtype)
         obs = prepare(self.observation_space, obs, len(axes), self.dtype, self.images)
         return obs if self.normaliser is None else self.normaliser(obs)

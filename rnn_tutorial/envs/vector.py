@@ -243,10 +243,13 @@ class CuedPointVectorEnv(PointVectorEnv):
         self._set_observation_space(cued_space(horizon))
 
     def _advance(self, action: Array) -> None:
-        super()._advance(np.where(self._elapsed[:, None] < self.delay, 0.0, action))
+        if self.delay:
+            action = np.where(self._elapsed[:, None] < self.delay, 0.0, action)
+        super()._advance(action)
 
     def _reward(self) -> NDArray[np.float64]:
-        return np.where(self._elapsed <= self.delay, 0.0, super()._reward())
+        reward = super()._reward()
+        return np.where(self._elapsed <= self.delay, 0.0, reward) if self.delay else reward
 
     def _observation(self) -> NDArray[np.float32]:
         cued = self._elapsed < self.cue_steps

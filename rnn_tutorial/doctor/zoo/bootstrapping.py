@@ -51,7 +51,7 @@ BUGS = [
         "errors are added to this one's.",
         ("Q14", "Toni-SM/skrl 224"),
         ("bootstrap_through_truncation",),
-        (Change("buffer", "running * goes_on[t]", "running"),),
+        (Change("buffer", "gae_lambda * goes_on", "gae_lambda * torch.ones_like(delta)"),),
         STAGGERED,
     ),
     Bug(
