@@ -73,12 +73,25 @@ class Step(NamedTuple):
 
 
 def begin(
-    policy: RNNPolicy, env: VectorEnv, seed: int, options: dict[str, Any] | None = None
+    policy: RNNPolicy,
+    env: VectorEnv,
+    seed: int | tuple[int, ...] | list[int],
+    options: dict[str, Any] | None = None,
 ) -> Carry:
-    """Reset all envs; `options` are those of `env.reset`."""
+    """Reset all envs.
+
+    Args:
+        policy, env: the actor, and a vector env.
+        seed: gives each env a seed of its own by `env_seeds`; a list holds a seed for each env.
+        options: of `env.reset`.
+    """
     autoreset_mode(env)
     n, yes = env.num_envs, np.ones(env.num_envs, bool)
-    observation, info = env.reset(seed=seed, options=options)
+    seeds = seed if isinstance(seed, list) else env_seeds(seed, n)
+    try:
+        observation, info = env.reset(seed=seeds, options=options)  # type: ignore[arg-type]
+    except (gym.error.Error, TypeError):  # a vector env with one generator for all its envs
+        observation, info = env.reset(seed=seeds[0], options=options)
     seen = policy.to_tensors(observation)
     return Carry(seen, yes, yes, policy.initial_state(n), np.zeros(n), info)
 
@@ -143,6 +156,29 @@ def act(
         carry = Carry(observation, *next_flags(mode, ends, now.valid), state, earned, info)
         yield Step(now, output, action, reward, terminated, truncated, ended, last, returns, carry)
         t += 1
+
+
+def env_seeds(seed: int | tuple[int, ...], n: int) -> list[int]:
+    """A seed for each of n envs, drawn by NumPy's SeedSequence; the first ones don't depend on n.
+
+    Unlike seed, seed + 1, ..., they make no two runs with different seeds share an env's stream.
+    They have 32 bits, which is what some envs take.
+
+    Args:
+        seed: one number or several, such as (seed, iteration), each at least 0.
+
+    Raises:
+        ValueError: for a negative seed.
+
+    Example:
+        >>> len({*env_seeds(0, 64), *env_seeds(1, 64), *env_seeds((0, 1), 64)})
+        192
+        >>> env_seeds(0, 64)[:2] == env_seeds(0, 2)
+        True
+    """
+    if min(seed if isinstance(seed, tuple) else (seed,)) < 0:
+        raise ValueError(f"seed: expected at least 0, got {seed}")
+    return [int(number) for number in np.random.SeedSequence(seed).generate_state(n)]
 
 
 def executed(action: Any, space: gym.Space) -> Array:

@@ -291,7 +291,7 @@ def gae(
     follows = torch.where(truncated, true_next_value, next_value).masked_fill(terminated, 0.0)
     delta = reward + gamma * follows - value
     goes_on = ~(terminated | truncated)
-    weight = gamma * gae_lambda * goes_on
+    weight = gamma * gae_lambda * goes_on.to(delta.dtype)
     advantage, running = [], torch.zeros_like(delta[0])
     for delta_t, weight_t in zip(delta.flip(0), weight.flip(0), strict=True):
         running = torch.addcmul(delta_t, weight_t, running)

@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from rnn_tutorial.recurrent import State, check_reset
+from rnn_tutorial.recurrent import State, check_reset, in_its_own_dtype
 
 
 class FrameStackCore(nn.Module):
@@ -38,6 +38,7 @@ class FrameStackCore(nn.Module):
         """Zeros (frames - 1, n, features), the oldest input first."""
         return self.linear.weight.new_zeros(self.frames - 1, n, self.input_size)
 
+    @in_its_own_dtype
     def step(
         self,
         x: Float[Tensor, "N features"],
@@ -49,6 +50,7 @@ class FrameStackCore(nn.Module):
         output, state = self.unroll(x[None], state, None if reset is None else reset[None])
         return output[0], state
 
+    @in_its_own_dtype
     def unroll(
         self,
         x: Float[Tensor, "T N features"],

@@ -251,7 +251,7 @@ def train(
     try:
         for iteration in range(first, settings.iterations):
             if carry is None or iteration % settings.checkpoint_every == 0:
-                carry = begin(policy, vector, seed + 1_000_003 * iteration)
+                carry = begin(policy, vector, (seed, iteration))
             carry, row = _iterate(policy, vector, carry, settings, optimiser, generator, recent)
             row["steps"] = (iteration + 1) * settings.rollout_length * vector.num_envs
             result.history.append(row)

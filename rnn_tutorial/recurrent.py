@@ -148,6 +148,7 @@ class MemorylessCore(nn.Module):
         """An empty tensor (0, n, H)."""
         return self.linear.weight.new_zeros(0, n, self.linear.out_features)
 
+    @in_its_own_dtype
     def step(
         self, x: Float[Tensor, "N features"], state: State, reset: Tensor | None = None
     ) -> tuple[Float[Tensor, "N H"], State]:
@@ -155,6 +156,7 @@ class MemorylessCore(nn.Module):
         check_reset(reset, tuple(x.shape[:-1]))
         return torch.tanh(self.linear(x)), state
 
+    @in_its_own_dtype
     def unroll(
         self, x: Float[Tensor, "T N features"], state: State, reset: Tensor | None = None
     ) -> tuple[Float[Tensor, "T N H"], State]:

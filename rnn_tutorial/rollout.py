@@ -129,7 +129,8 @@ def record(
         env: a gymnasium env, recorded with N = 1, or a vector env with autoreset mode SAME_STEP or
             NEXT_STEP.
         num_steps: T, at least 1.
-        seed: of the env's first reset and of the actions.
+        seed: of the env's first reset and of the actions. Each env of a vector env gets a seed of
+            its own by `rnn_tutorial.acting.env_seeds`.
         deterministic: takes each distribution's mode instead of drawing.
         intervention: maps t and the state to the state that step t starts from, such as `zero`,
             `freeze` or `replace`; see `rnn_tutorial.acting.act`.
@@ -147,9 +148,9 @@ def record(
     """
     if num_steps < 1:
         raise ValueError(f"num_steps: expected at least 1, got {num_steps}")
-    vector = env if isinstance(env, VectorEnv) else as_vector(env)
+    vector, seeds = _vector_and_seeds(env, seed)
     generator = torch.Generator(policy.device).manual_seed(seed)
-    carry = begin(policy, vector, seed, options)
+    carry = begin(policy, vector, seeds, options)
     info, n = _numbers(carry.info, vector.num_envs), vector.num_envs
     loop = act(
         policy,
@@ -220,9 +221,9 @@ def episode_returns(
     """
     if episodes < 1:
         raise ValueError(f"episodes: expected at least 1, got {episodes}")
-    vector = env if isinstance(env, VectorEnv) else as_vector(env)
+    vector, seeds = _vector_and_seeds(env, seed)
     generator = torch.Generator(policy.device).manual_seed(seed)
-    carry, n = begin(policy, vector, seed), vector.num_envs
+    carry, n = begin(policy, vector, seeds), vector.num_envs
     played: list[list[float]] = [[] for _ in range(n)]
     wanted = [episodes // n + (i < episodes % n) for i in range(n)]
     for step in act(policy, vector, carry, generator=generator, deterministic=deterministic):
@@ -233,6 +234,11 @@ def episode_returns(
     return np.array(
         [value for mine, most in zip(played, wanted, strict=True) for value in mine[:most]]
     )
+
+
+def _vector_and_seeds(env: gym.Env | VectorEnv, seed: int) -> tuple[VectorEnv, int | list[int]]:
+    """A single env keeps the seed that it is given; a vector env's envs get one each."""
+    return (env, seed) if isinstance(env, VectorEnv) else (as_vector(env), [seed])
 
 
 def _arrays(tensors: Nest) -> Nest:

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import rnn_tutorial  # noqa: F401  (registers the envs)
+from rnn_tutorial.acting import env_seeds
 from rnn_tutorial.policy import RNNPolicy
 from rnn_tutorial.rollout import Rollout, freeze, record, replace, zero
 
@@ -86,10 +87,18 @@ def test_unroll_over_the_record_gives_what_acting_gave(cell, mode):
 def test_a_single_env_is_recorded_as_a_vector_env_of_one(name):
     env, one = gym.make(name, horizon=4), make_vec(name, 1, horizon=4)
     policy = make_policy(env)
-    a, b = record(policy, env, 19, seed=3), record(policy, one, 19, seed=3)
+    (seed,) = env_seeds(3, 1)
+    a = record(policy, env, 19, seed=seed, deterministic=True)
+    b = record(policy, one, 19, seed=3, deterministic=True)
     assert a.num_envs == 1
     assert_equal(a, b)
     assert repr(a) == repr(b)
+
+
+def test_a_single_env_gets_the_very_seed():
+    env = gym.make(CUED)
+    rollout = record(make_policy(env), env, 3, seed=7)
+    np.testing.assert_array_equal(rollout.info["goal"][0, 0], env.reset(seed=7)[1]["goal"])
 
 
 @pytest.mark.parametrize("name", IDS)
@@ -97,8 +106,8 @@ def test_each_env_of_a_vector_is_recorded_as_if_alone(name):
     env = make_vec(name, 3)
     policy = make_policy(env)
     together = record(policy, env, 12, seed=5, deterministic=True)
-    for i in range(3):
-        alone = record(policy, gym.make(name, horizon=5), 12, seed=5 + i, deterministic=True)
+    for i, seed in enumerate(env_seeds(5, 3)):
+        alone = record(policy, gym.make(name, horizon=5), 12, seed=seed, deterministic=True)
         np.testing.assert_allclose(together.reward[:, i], alone.reward[:, 0], atol=1e-5)
         np.testing.assert_array_equal(together.reset[:, i], alone.reset[:, 0])
 

@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from rnn_tutorial.acting import act, begin
+from rnn_tutorial.acting import act, begin, env_seeds
 from rnn_tutorial.colours import HIDDEN, OBSERVATION, REWARD
 from rnn_tutorial.interventions import once, transplant
 from rnn_tutorial.plotting.figures import HOUSE_STYLE, figure
@@ -27,8 +27,8 @@ class TransplantView(LiveView):
     """Two paths side by side, a slider for the time of the swap, and a choice of the pair.
 
     Each move runs both agents again, as a vector env of two; they take the mean of their action
-    distribution. At k = T nothing is swapped. Pair j has the goals of the seeds `seed + 2 j` and
-    `seed + 2 j + 1`, the same as envs 2 j and 2 j + 1 of a large vector env.
+    distribution. At k = T nothing is swapped. Pair j has the goals of
+    envs 2 j and 2 j + 1 of a large vector env that is recorded with the same seed.
 
     Args:
         policy: trained on the env.
@@ -86,7 +86,8 @@ class TransplantView(LiveView):
 
     def run(self, k: int, pair: int) -> tuple[np.ndarray, np.ndarray]:
         """Return goals (2, 2) and positions (T + 1, 2, 2); the states are swapped before step k."""
-        carry = begin(self.subject, self.env, self.seed + 2 * pair)
+        seeds = env_seeds(self.seed, 2 * pair + 2)[-2:]
+        carry = begin(self.subject, self.env, seeds)
         swap = once(k, self.swap)
         loop = act(self.subject, self.env, carry, deterministic=True, intervention=swap)
         seen = [carry.observation, *(step.then.observation for step in islice(loop, self.steps))]

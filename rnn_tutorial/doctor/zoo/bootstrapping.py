@@ -51,7 +51,13 @@ BUGS = [
         "errors are added to this one's.",
         ("Q14", "Toni-SM/skrl 224"),
         ("bootstrap_through_truncation",),
-        (Change("buffer", "gae_lambda * goes_on", "gae_lambda * torch.ones_like(delta)"),),
+        (
+            Change(
+                "buffer",
+                "gae_lambda * goes_on.to(delta.dtype)",
+                "gae_lambda * torch.ones_like(delta)",
+            ),
+        ),
         STAGGERED,
     ),
     Bug(
