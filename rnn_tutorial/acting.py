@@ -153,7 +153,8 @@ def act(
             if same_step:
                 rows = [final_observation(info["final_obs"], i) for i in ended]
                 last = policy.to_tensors(stack(rows))
-        carry = Carry(observation, *next_flags(mode, ends, now.valid), state, earned, info)
+        flags = next_flags(mode, ends, now.valid)
+        carry = Carry(observation, *flags, state, earned, info)
         yield Step(now, output, action, reward, terminated, truncated, ended, last, returns, carry)
         t += 1
 

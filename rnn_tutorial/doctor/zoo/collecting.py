@@ -65,7 +65,7 @@ BUGS = [
         "are what a layer takes when it is given no state.",
         ("Q3", "Q4", "MarcoMeter/recurrent-ppo-truncated-bptt 17"),
         ("states_aligned", "ratio_is_one"),
-        (Change("buffer", "part.detach().clone()", "torch.zeros_like(part)"),),
+        (Change("buffer", "map_state(torch.detach, each)", "map_state(torch.zeros_like, each)"),),
         STAGGERED,
     ),
     Bug(

@@ -153,7 +153,7 @@ BUGS = [
         "was stored for the next sequence, or into the one of the search that tries two actions.",
         ("Q3",),
         ("inputs_unchanged",),
-        (Change("recurrent", "part.masked_fill(reset[None,", "part.masked_fill_(reset[None,"),),
+        (Change("recurrent", "part.masked_fill(_mask", "part.masked_fill_(_mask"),),
         options=LSTM,
     ),
     Bug(
@@ -166,8 +166,8 @@ BUGS = [
         (
             Change(
                 "recurrent",
-                "lambda part: part.masked_fill(reset[None, :, None], 0.0), state)",
-                "lambda part: part + (part.masked_fill(reset[None, :, None], 0.0) - part).data, "
+                "lambda part: part.masked_fill(_mask(reset, part), 0.0), state)",
+                "lambda part: part + (part.masked_fill(_mask(reset, part), 0.0) - part).data, "
                 "state)",
             ),
         ),
