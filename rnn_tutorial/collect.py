@@ -4,8 +4,6 @@ from itertools import islice
 
 import torch
 from gymnasium.vector import AutoresetMode, VectorEnv
-from jaxtyping import Float
-from torch import Tensor
 
 from rnn_tutorial.acting import Carry, Step, act, autoreset_mode
 from rnn_tutorial.actions import join_distributions
@@ -40,7 +38,13 @@ def collect(
     """
     length, n = settings.rollout_length, env.num_envs
     buffer = RolloutBuffer(length, n, settings.bptt_length, policy.device, policy.dtype)
-    steps = list(islice(act(policy, env, carry, generator=generator), length))
+    steps: list[Step] = []
+    true_next_value = torch.zeros(length, n, device=policy.device, dtype=policy.dtype)
+    for t, step in enumerate(islice(act(policy, env, carry, generator=generator), length)):
+        steps.append(step)
+        if step.last is not None and step.truncated.any():
+            state = take(step.then.state, step.ended)
+            true_next_value[t, step.ended] = policy.step(step.last, state)[0].value
     carry = steps[-1].then
     distribution = join_distributions([step.output.distribution for step in steps])
     action = torch.stack([step.action for step in steps])
@@ -58,20 +62,8 @@ def collect(
     )
     reset = torch.as_tensor(carry.reset, device=policy.device)
     last_value = policy.step(carry.observation, carry.state, reset)[0].value
-    if autoreset_mode(env) == AutoresetMode.SAME_STEP:
-        true_next_value = _values_of_last_observations(policy, steps)
-    else:  # the observation after an episode's last step is its true last one
+    if autoreset_mode(env) == AutoresetMode.NEXT_STEP:  # the next observation is the true one
         true_next_value = torch.cat((buffer["value"][1:], last_value[None]))
     returns = [value for step in steps for value in step.returns]
     buffer.finish(last_value, true_next_value, settings.gamma, settings.gae_lambda)
     return buffer, carry, returns
-
-
-def _values_of_last_observations(policy: RNNPolicy, steps: list[Step]) -> Float[Tensor, "T N"]:
-    """V of the true last observation of each truncated episode; 0 elsewhere."""
-    values = torch.zeros(len(steps), len(steps[0].reward), device=policy.device, dtype=policy.dtype)
-    for t, step in enumerate(steps):
-        if step.truncated.any():
-            state = take(step.then.state, step.ended)
-            values[t, step.ended] = policy.step(step.last, state)[0].value
-    return values

@@ -167,6 +167,19 @@ class Training:
     history: list[dict[str, float]] = field(default_factory=list)
     interrupted: bool = False
 
+    def finished(self) -> "Training":
+        """Return itself, for a claim about a whole run.
+
+        Raises:
+            InterruptedError: for a run that was interrupted; the message says after how many
+                iterations.
+        """
+        if self.interrupted:
+            raise InterruptedError(
+                f"the training stopped after {len(self.history)} iterations; start it again"
+            )
+        return self
+
 
 def train(
     env: str | gym.Env | VectorEnv,

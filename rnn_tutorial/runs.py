@@ -92,7 +92,8 @@ def train_runs(
 
 def _train_run(run: Run, seed: int, outcome: Outcome | None) -> list[dict[str, Any]]:
     torch.set_num_threads(1)
-    training = train(run.make_env(), run.settings, seed=seed, progress=False, **run.policy)
+    env = run.make_env()
+    training = train(env, run.settings, seed=seed, progress=False, **run.policy).finished()
     said = dict(outcome(run, training.policy, seed)) if outcome else {}
     columns = run.columns(seed)
     return [{**columns, "iteration": i, **row, **said} for i, row in enumerate(training.history, 1)]

@@ -78,8 +78,9 @@ BUGS = [
         (
             Change(
                 "collect",
-                "    steps = list(",
-                "    carry = carry._replace(state=policy.initial_state(n))\n    steps = list(",
+                "    steps: list[Step] = []\n",
+                "    steps: list[Step] = []\n"
+                "    carry = carry._replace(state=policy.initial_state(n))\n",
             ),
         ),
         STAGGERED,
