@@ -1,18 +1,23 @@
 """Checkpoints without pickle: tensors and a JSON note in one safetensors file.
 
 A checkpoint holds the policy, the optimiser, the generator and the caller's note (settings,
-history). The format: https://huggingface.co/docs/safetensors.
+history). The format: https://huggingface.co/docs/safetensors. Its metadata hold a sha256 of all
+tensors and of the note, so that a single flipped bit is found. The files of `data/`, which are
+older, have their checksums in its manifest.
 """
 
+import hashlib
 import json
 import os
+import time
+from glob import escape
 from pathlib import Path
 from typing import Any
 
 import gymnasium as gym
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors import SafetensorError
+from safetensors.torch import load, save
 from torch import Tensor
 
 from rnn_tutorial.policy import RNNPolicy
@@ -57,10 +62,38 @@ def snapshot(
 
 def save_tensors(path: str | Path, tensors: dict[str, Tensor], note: dict[str, Any]) -> None:
     """Write a checkpoint from a `snapshot`; the errors are those of `save_checkpoint`."""
-    path, text = Path(path), json.dumps(note)
-    draft = path.with_name(path.name + ".part")
-    save_file(tensors, draft, metadata={"note": text})
-    os.replace(draft, path)
+    path = Path(path)
+    # The word inside the note says that there is a checksum: one flip cannot remove both.
+    text = json.dumps({**note, "sealed": True})
+    whole = save(tensors, metadata={"note": text, "sha256": _digest(tensors, text)})
+    _remove_drafts(path)
+    draft = path.with_name(f"{path.name}.{os.getpid()}-{time.monotonic_ns()}.part")
+    try:
+        draft.write_bytes(whole)
+        os.replace(draft, path)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def _remove_drafts(path: Path) -> None:
+    """Remove what writers that were killed have left beside a checkpoint."""
+    for draft in path.parent.glob(f"{escape(path.name)}.*.part"):
+        writer = draft.name.removeprefix(path.name + ".").split("-")[0]
+        if not _is_alive(writer, draft):
+            draft.unlink(missing_ok=True)
+
+
+def _is_alive(writer: str, draft: Path) -> bool:
+    """Whether a draft's writer is still at it: by its process, on Windows by the draft's age."""
+    try:
+        if os.name == "nt":  # where signal 0 would end the process
+            return time.time() - draft.stat().st_mtime < 60
+        os.kill(int(writer), 0)
+    except (ProcessLookupError, FileNotFoundError, ValueError):
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def read_checkpoint(path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -76,15 +109,30 @@ def read_checkpoint(path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]
         (torch.Size([1, 64]), 'gru')
     """
     try:
-        with safe_open(path, framework="pt") as file:
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-            return tensors, json.loads((file.metadata() or {})["note"])
+        content = Path(path).read_bytes()
+        tensors = load(content)
+        size = int.from_bytes(content[:8], "little")
+        metadata = json.loads(content[8 : 8 + size])["__metadata__"]
+        note = json.loads(metadata["note"])
     except FileNotFoundError:
         raise CheckpointError(f"{path}: there is no such checkpoint") from None
-    except (SafetensorError, OSError, KeyError, json.JSONDecodeError) as error:
+    except (SafetensorError, OSError, KeyError, ValueError, TypeError) as error:
         raise CheckpointError(
             f"{path}: damaged, or not a checkpoint of this package ({error})"
         ) from error
+    sealed = note.pop("sealed", False) or "sha256" in metadata
+    if sealed and metadata.get("sha256") != _digest(tensors, metadata["note"]):
+        raise CheckpointError(f"{path}: damaged, its numbers are not those that were saved")
+    return tensors, note
+
+
+def _digest(tensors: dict[str, Tensor], note: str) -> str:
+    """The sha256 of all tensors, their names and forms, and of the note."""
+    digest = hashlib.sha256(note.encode())
+    for name, tensor in sorted(tensors.items()):
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+        digest.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
+    return digest.hexdigest()
 
 
 def load_checkpoint(
@@ -105,16 +153,21 @@ def load_checkpoint(
     tensors, note = read_checkpoint(path)
     weights = _below("policy.", tensors)
     _compare(path, {k: v.shape for k, v in policy.state_dict().items()}, weights)
+    state: dict[int, dict[str, Tensor]] = {}
+    for name, value in _below("optimiser.", tensors).items():
+        index, moment = name.split(".", 1)
+        state.setdefault(int(index), {})[moment] = value
+    try:
+        if generator is not None:
+            generator.set_state(tensors["generator"])
+        if optimiser is not None:
+            groups = optimiser.state_dict()["param_groups"]
+            optimiser.load_state_dict({"state": state, "param_groups": groups})
+    except (KeyError, RuntimeError, ValueError, TypeError) as error:
+        raise CheckpointError(
+            f"{path}: its optimiser or generator does not fit ({error})"
+        ) from None
     policy.load_state_dict(weights)
-    if optimiser is not None:
-        state: dict[int, dict[str, Tensor]] = {}
-        for name, value in _below("optimiser.", tensors).items():
-            index, moment = name.split(".", 1)
-            state.setdefault(int(index), {})[moment] = value
-        groups = optimiser.state_dict()["param_groups"]
-        optimiser.load_state_dict({"state": state, "param_groups": groups})
-    if generator is not None:
-        generator.set_state(tensors["generator"])
     return note
 
 

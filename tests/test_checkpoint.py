@@ -1,8 +1,16 @@
 """Checkpoints: a resumed run equals one that was never interrupted; damage is told."""
 
+import os
+import subprocess
+import sys
+from multiprocessing import get_context
+from pathlib import Path
+
 import gymnasium as gym
+import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file
 from torch import nn
 
 from rnn_tutorial.checkpoint import (
@@ -10,7 +18,9 @@ from rnn_tutorial.checkpoint import (
     load_checkpoint,
     load_policy,
     read_checkpoint,
+    save_tensors,
 )
+from rnn_tutorial.data import data_path
 from rnn_tutorial.policy import RNNPolicy
 from rnn_tutorial.ppo import train
 from rnn_tutorial.settings import Settings
@@ -120,3 +130,131 @@ def test_another_run_is_told_by_its_settings(path):
 def test_a_module_of_the_readers_own_is_refused_before_training(path):
     with pytest.raises(TypeError, match="not JSON serializable"):
         run(2, checkpoint=path, encoder=nn.Linear(5, 8))
+
+
+def test_every_flipped_bit_is_found(path):
+    run(2, checkpoint=path)
+    content = path.read_bytes()
+    places = np.random.default_rng(0).choice(8 * len(content), 300, replace=False)
+    header = int.from_bytes(content[:8], "little")
+    places = [*places, *range(0, 64), *range(64, 64 + 8 * header, 7)]
+    for place in places:
+        damaged = bytearray(content)
+        damaged[place // 8] ^= 1 << (place % 8)
+        path.write_bytes(damaged)
+        with pytest.raises(CheckpointError, match="damaged"):
+            read_checkpoint(path)
+    path.write_bytes(content)
+    assert len(read_checkpoint(path)[1]["history"]) == 2
+
+
+def test_a_checkpoint_is_still_a_file_of_safetensors(path):
+    run(2, checkpoint=path)
+    assert load_file(path)["policy.critic.weight"].shape == (1, 8)
+
+
+def test_a_file_from_before_the_checksums_is_read():
+    env = make_env()
+    spaces = env.single_observation_space, env.single_action_space
+    assert load_policy(data_path("cued_gru.safetensors"), *spaces).core.cell == "gru"
+
+
+def write_many(path, number):
+    torch.set_num_threads(1)
+    for i in range(60):
+        save_tensors(path, {"a": torch.full((1000,), float(number))}, {"writer": number, "i": i})
+
+
+def test_two_writers_leave_a_whole_file(path):
+    writers = [get_context("spawn").Process(target=write_many, args=(path, n)) for n in (1, 2)]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join(60)
+    assert [writer.exitcode for writer in writers] == [0, 0]
+    tensors, note = read_checkpoint(path)
+    assert (tensors["a"] == note["writer"]).all()
+    assert [each.name for each in path.parent.iterdir()] == [path.name]
+
+
+def test_what_a_killed_writer_left_is_removed_and_what_a_living_one_writes_is_not(path):
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    gone = path.with_name(f"{path.name}.{dead.pid}-1.part")
+    alive = path.with_name(f"{path.name}.{os.getpid()}-1.part")
+    for draft in (gone, alive):
+        draft.write_bytes(b"half")
+    run(2, checkpoint=path)
+    assert not gone.exists()
+    assert alive.exists()
+
+
+def test_a_write_that_fails_leaves_the_old_file_and_no_draft(path, monkeypatch):
+    run(2, checkpoint=path)
+    before = path.read_bytes()
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "write_bytes", lambda *_: (_ for _ in ()).throw(OSError("disk full")))
+        with pytest.raises(OSError, match="disk full"):
+            run(4, checkpoint=path)
+    assert path.read_bytes() == before
+    assert [each.name for each in path.parent.iterdir()] == [path.name]
+
+
+def test_another_task_is_refused(path):
+    run(2, checkpoint=path)
+    for env in (
+        gym.make_vec("rnn_tutorial/CuedPoint-v0", num_envs=4),
+        gym.make_vec("rnn_tutorial/CuedPoint-v0", num_envs=3, horizon=10),
+        gym.make_vec("rnn_tutorial/CuedPoint-v0", num_envs=3, goal_sampler="circle"),
+    ):
+        settings = Settings(iterations=4, rollout_length=10, minibatches=2, checkpoint_every=2)
+        chosen = {"cell": "lstm", "hidden_size": 8, "num_layers": 1, "encoder_size": 8}
+        with pytest.raises(CheckpointError, match="belongs to another run; env "):
+            train(env, settings, seed=1, checkpoint=path, **chosen)
+
+
+def test_a_finished_run_goes_on(path):
+    run(3, checkpoint=path)
+    longer = run(7, checkpoint=path)
+    assert [row["steps"] for row in longer.history] == [30 * i for i in range(1, 8)]
+    assert len(read_checkpoint(path)[1]["history"]) == 7
+
+
+def test_an_error_of_the_env_saves_what_there_is(path, monkeypatch):
+    env = make_env()
+    step, calls = env.step, []
+
+    def fails(actions):
+        calls.append(1)
+        if len(calls) > 35:
+            raise RuntimeError("the simulator died")
+        return step(actions)
+
+    monkeypatch.setattr(env, "step", fails)
+    settings = Settings(iterations=9, rollout_length=10)
+    with pytest.raises(RuntimeError, match="the simulator died"):
+        train(env, settings, checkpoint=path, hidden_size=8)
+    assert len(read_checkpoint(path)[1]["history"]) == 3
+
+
+@pytest.mark.parametrize("wrapper", ["NormalizeObservation", "NormalizeReward"])
+@pytest.mark.parametrize("vector", [True, False])
+def test_running_statistics_around_the_env_are_refused(path, wrapper, vector):
+    if vector:
+        wrap = getattr(gym.wrappers.vector, wrapper)
+        env = wrap(gym.make_vec("CartPole-v1", num_envs=2, vectorization_mode="sync"))
+    else:
+        env = getattr(gym.wrappers, wrapper)(gym.make("CartPole-v1"))
+    with pytest.raises(ValueError, match=f"{wrapper} keeps running statistics"):
+        train(env, Settings(iterations=1), checkpoint=path)
+    assert not path.exists()
+    train(env, Settings(iterations=1, rollout_length=5), progress=False)
+
+
+def test_running_statistics_of_the_policy_are_resumed(path):
+    whole = run(4, normalise_observations=True).policy
+    run(2, checkpoint=path, normalise_observations=True)
+    resumed = run(4, checkpoint=path, normalise_observations=True).policy
+    expected = whole.state_dict()
+    assert expected["normaliser.count"] == 4 * 30
+    assert all(torch.equal(v, expected[k]) for k, v in resumed.state_dict().items())
