@@ -131,14 +131,12 @@ def act(
     mode, space, t = autoreset_mode(env), env.single_action_space, 0
     same_step = mode == AutoresetMode.SAME_STEP
     while True:
-        now, reset = carry, None
-        if now.reset.any():
-            reset = torch.as_tensor(now.reset, device=policy.device)
+        now, reset = carry, torch.as_tensor(carry.reset, device=policy.device)
         if intervention is not None:
-            cleared = now.state if reset is None else clear_state(now.state, reset)
+            cleared = clear_state(now.state, reset)
             chosen = intervention(t, cleared)
             if chosen is not cleared:
-                now, reset = now._replace(state=chosen), None
+                now, reset = now._replace(state=chosen), torch.zeros_like(reset)
         with torch.no_grad():
             output, state = policy.step(now.observation, now.state, reset)
             action = draw_action(output.distribution, deterministic, generator)
