@@ -4,8 +4,10 @@ One run of reinforcement learning proves little: ten seeds, a median and an inte
 (Agarwal et al. 2021, https://arxiv.org/abs/2108.13264).
 """
 
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import gymnasium as gym
@@ -13,6 +15,7 @@ import numpy as np
 import torch
 from gymnasium.vector import VectorEnv
 
+from rnn_tutorial.parallel import run_all
 from rnn_tutorial.policy import RNNPolicy
 from rnn_tutorial.ppo import train
 from rnn_tutorial.settings import Settings
@@ -56,9 +59,17 @@ class Run:
 
 
 def train_runs(
-    runs: Sequence[Run], seeds: Sequence[int], jobs: int = -1, outcome: Outcome | None = None
+    runs: Sequence[Run],
+    seeds: Sequence[int],
+    jobs: int = -1,
+    outcome: Outcome | None = None,
+    store: str | Path | None = None,
 ) -> "pd.DataFrame":
     """Train every run with every seed.
+
+    A training that fails costs its own rows only: a warning says which, and `table.attrs["failed"]`
+    lists them as (labels, seed, error). On more machines than one:
+    `with joblib.parallel_config("dask"): train_runs(...)`.
 
     Args:
         runs: the runs.
@@ -66,13 +77,18 @@ def train_runs(
         jobs: processes at once, each with one thread; -1 means one for each core.
         outcome: measures the trained policy; its numbers become columns, repeated in each row of
             the training. It must be picklable, so not a lambda.
+        store: a folder that keeps every finished training; started again, only those that are
+            missing are trained.
 
     Returns:
         One row for each iteration of each training: the run's labels and settings, the seed, and
-        steps, return and kl from the history of `ppo.train`.
+        what the history of `ppo.train` holds.
 
     Raises:
         ValueError: without runs or without seeds.
+        RuntimeError: if every training fails.
+        KeyboardInterrupt, InterruptedError: if a training is interrupted; an interrupted training
+            is never taken for a finished one.
 
     Example:
         >>> short = Settings(iterations=2, epochs=1)
@@ -82,12 +98,20 @@ def train_runs(
         [['GRU', 0, 1, 60], ['GRU', 0, 2, 120], ['GRU', 1, 1, 60], ['GRU', 1, 2, 120]]
     """
     import pandas as pd  # takes as long to import as the whole core
-    from joblib import Parallel, delayed
 
     if not runs or not seeds:
         raise ValueError(f"expected runs and seeds, got {len(runs)} runs and {len(seeds)} seeds")
-    tasks = [delayed(_train_run)(run, seed, outcome) for run in runs for seed in seeds]
-    return pd.DataFrame([row for rows in Parallel(jobs)(tasks) for row in rows])
+    calls = [(run, seed, outcome) for run in runs for seed in seeds]
+    results, errors = run_all(_train_run, calls, jobs=jobs, store=store)
+    table = pd.DataFrame([row for rows in results if rows is not None for row in rows])
+    failed = [(dict(calls[i][0].labels), calls[i][1], text) for i, text in sorted(errors.items())]
+    if failed:
+        said = "; ".join(f"{labels}, seed {seed}: {text}" for labels, seed, text in failed)
+        if len(failed) == len(calls):
+            raise RuntimeError(f"every training failed: {said}")
+        warnings.warn(f"{len(failed)} of {len(calls)} trainings failed: {said}", stacklevel=2)
+    table.attrs["failed"] = failed
+    return table
 
 
 def _train_run(run: Run, seed: int, outcome: Outcome | None) -> list[dict[str, Any]]:
@@ -95,8 +119,18 @@ def _train_run(run: Run, seed: int, outcome: Outcome | None) -> list[dict[str, A
     env = run.make_env()
     training = train(env, run.settings, seed=seed, progress=False, **run.policy).finished()
     said = dict(outcome(run, training.policy, seed)) if outcome else {}
-    columns = run.columns(seed)
+    columns, said = (
+        {name: _plain(value) for name, value in each.items()} for each in (run.columns(seed), said)
+    )
     return [{**columns, "iteration": i, **row, **said} for i, row in enumerate(training.history, 1)]
+
+
+def _plain(value: Any) -> Any:
+    """A value as a table and JSON hold it: NumPy numbers as Python's, objects by their name."""
+    if isinstance(value, np.generic):
+        return value.item()
+    known = (bool, int, float, str, type(None))
+    return value if isinstance(value, known) else getattr(value, "__qualname__", str(value))
 
 
 def bootstrap_interval(
@@ -109,10 +143,21 @@ def bootstrap_interval(
         level: probability that the interval covers.
         resamples: number of samples drawn from the values, with replacement.
         seed: of the draws.
+
+    Raises:
+        ValueError: for fewer than two values, one that is NaN or infinite, or a level or a number
+            of resamples out of range.
     """
     sample = np.asarray(values, np.float64)
     if sample.ndim != 1 or len(sample) < 2:
         raise ValueError(f"values: expected at least two numbers, got shape {sample.shape}")
+    if not np.isfinite(sample).all():
+        where = np.flatnonzero(~np.isfinite(sample)).tolist()
+        raise ValueError(f"values: expected finite numbers, got {sample[where]} at {where}")
+    if not 0 < level < 1:
+        raise ValueError(f"level: expected a number between 0 and 1, got {level}")
+    if resamples < 1:
+        raise ValueError(f"resamples: expected at least 1, got {resamples}")
     drawn = np.random.default_rng(seed).choice(sample, (resamples, len(sample)))
     tail = (1.0 - level) / 2
     low, high = np.quantile(np.median(drawn, axis=1), (tail, 1.0 - tail))

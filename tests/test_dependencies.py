@@ -15,7 +15,7 @@ HEAVY = {"matplotlib", "ipywidgets", "IPython", "seaborn", "PIL"}
 CORE = {"colours", "envs", "nest", "recurrent", "observations", "encoders", "normalisation"}
 CORE |= {"actions", "policy", "acting", "rollout", "buffer", "interventions", "probes", "gradients"}
 CORE |= {"checkpoint", "settings", "collect", "same_run", "ppo", "doctor", "frame_stack", "data"}
-CORE |= {"runs"}
+CORE |= {"parallel", "runs"}
 # Room -> the rooms it may import beside itself. The colours are constants that anybody may use.
 MAY_IMPORT = {
     "colours": set(),
@@ -58,7 +58,8 @@ MAY_IMPORT = {
         "settings",
     },
     "data": set(),
-    "runs": {"policy", "ppo", "settings"},
+    "parallel": {"__init__"},
+    "runs": {"parallel", "policy", "ppo", "settings"},
     "doctor": {
         "acting",
         "actions",

@@ -2,6 +2,7 @@
 
 import gymnasium as gym
 import numpy as np
+import pandas as pd
 import pytest
 
 from rnn_tutorial.ppo import train
@@ -56,9 +57,60 @@ def test_the_outcome_is_measured_on_the_trained_policy(table):
     )
 
 
-def test_an_error_in_a_run_is_not_swallowed():
-    with pytest.raises(ValueError, match="minibatches"):
-        train_runs([Run("rnn_tutorial/Point-v0", 1, settings=Settings(minibatches=9))], [0, 1], 2)
+BAD = Run("rnn_tutorial/Point-v0", 1, env={"horizon": 0}, settings=SHORT, labels={"agent": "bad"})
+
+
+def test_a_run_that_fails_costs_its_own_rows_and_is_reported(table):
+    with pytest.warns(UserWarning, match="2 of 6 trainings failed: .*'bad'.*seed 0: ValueError"):
+        rest = train_runs([RUNS[0], BAD, RUNS[1]], [0, 5], 2, count_weights)
+    pd.testing.assert_frame_equal(rest, table)
+    assert [(labels, seed) for labels, seed, _ in rest.attrs["failed"]] == [
+        ({"agent": "bad"}, 0),
+        ({"agent": "bad"}, 5),
+    ]
+
+
+def test_if_every_run_fails_that_is_an_error():
+    with pytest.raises(RuntimeError, match="every training failed: .*horizon: expected at least 1"):
+        train_runs([BAD], [0, 1], 2)
+
+
+def test_one_process_and_several_give_the_same_table(table):
+    pd.testing.assert_frame_equal(train_runs(RUNS, [0, 5], 1, count_weights), table)
+
+
+def test_a_store_is_gone_on_with(table, tmp_path):
+    first = train_runs(RUNS, [0], 1, count_weights, store=tmp_path)
+    files = {file: file.stat().st_mtime_ns for file in tmp_path.iterdir()}
+    assert len(files) == len(first) / 3 == 2
+    whole = train_runs(RUNS, [0, 5], 2, count_weights, store=tmp_path)
+    pd.testing.assert_frame_equal(whole, table)
+    assert all(file.stat().st_mtime_ns == time for file, time in files.items())
+    assert len(list(tmp_path.iterdir())) == 4
+
+
+def interrupt(run, policy, seed):
+    raise InterruptedError("stopped by the user")
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_an_interrupt_is_no_result(jobs):
+    with pytest.raises(InterruptedError):
+        train_runs(RUNS, [0, 5], jobs, interrupt)
+
+
+def stop_training(monkeypatch):
+    def stop(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("rnn_tutorial.ppo.update", stop)
+
+
+def test_an_interrupted_training_is_no_result(monkeypatch, tmp_path):
+    stop_training(monkeypatch)
+    with pytest.raises(InterruptedError, match="the training stopped after 0 iterations"):
+        train_runs(RUNS, [0], 1, store=tmp_path)
+    assert not list(tmp_path.iterdir())
 
 
 def test_nothing_to_run_is_told():
@@ -80,3 +132,18 @@ def test_the_interval_of_the_median_covers_it_about_as_often_as_it_says():
 def test_a_single_seed_has_no_interval():
     with pytest.raises(ValueError, match="at least two"):
         bootstrap_interval([1.0])
+
+
+@pytest.mark.parametrize(
+    ("values", "options", "message"),
+    [
+        ([1.0, np.nan, 2.0], {}, r"values: expected finite numbers, got .*nan.* at \[1\]"),
+        ([1.0, np.inf], {}, "values: expected finite numbers"),
+        ([1.0, 2.0], {"level": 1.5}, "level: expected a number between 0 and 1, got 1.5"),
+        ([1.0, 2.0], {"level": 0.0}, "level: expected a number between 0 and 1"),
+        ([1.0, 2.0], {"resamples": 0}, "resamples: expected at least 1, got 0"),
+    ],
+)
+def test_an_interval_of_nonsense_is_refused(values, options, message):
+    with pytest.raises(ValueError, match=message):
+        bootstrap_interval(values, **options)

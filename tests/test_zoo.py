@@ -127,6 +127,14 @@ def test_an_infected_copy_has_the_bug_and_the_weights_and_the_original_stays_hea
         assert not torch.equal(values["healthy"], values["first_layer_read"])
 
 
+def test_an_infected_copy_has_a_bug_of_the_heads():
+    original = policy.RNNPolicy(*SPACES, hidden_size=8)
+    sick = BUGS["log_prob_not_summed"].infect(original)
+    obs, state = torch.zeros(3, 5), original.initial_state(3)
+    shapes = [each.step(obs, state)[0].distribution.batch_shape for each in (original, sick)]
+    assert shapes == [(3,), (3, 2)]
+
+
 def test_a_traceback_shows_the_sick_line():
     bug = BUGS["missing_state"]
     sick = bug.policy()

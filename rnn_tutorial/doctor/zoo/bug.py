@@ -67,7 +67,7 @@ class Bug:
     @property
     def in_policy(self) -> bool:
         """Whether the bug is in the policy; otherwise it is in collecting or learning."""
-        return all(change.module in ("policy", "recurrent") for change in self.changes)
+        return all(change.module in ("policy", "actions", "recurrent") for change in self.changes)
 
     def policy(
         self,
@@ -92,7 +92,8 @@ class Bug:
         """A copy of a healthy policy that has the bug: same settings, same weights."""
         sick = copy.deepcopy(policy)
         sick.__class__ = self.package["policy"].RNNPolicy
-        sick.core.__class__ = getattr(self.package["recurrent"], type(policy.core).__name__)
+        for name, part in (("recurrent", sick.core), ("actions", sick.head)):
+            part.__class__ = getattr(self.package[name], type(part).__name__)
         return sick
 
     def learner(self, num_envs: int = 32, seed: int = 0, **options: Any) -> Any:
