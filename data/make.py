@@ -2,6 +2,7 @@
 
     python data/make.py [recipe ...]
 
+It can be stopped at any time: started again, it goes on with what data/.store/ holds.
 The recipes are in data/recipes/; each makes one file, or several that belong together. If a file
 does not change, its entry in the manifest does not change either.
 """
@@ -9,6 +10,7 @@ does not change, its entry in the manifest does not change either.
 import argparse
 import json
 import platform
+import shutil
 import sys
 import time
 from importlib import import_module
@@ -18,7 +20,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 
-from recipes import Recipe  # noqa: E402
+from recipes import STORE, Recipe  # noqa: E402
 from rnn_tutorial.data import sha256_of  # noqa: E402
 
 LIBRARIES = ("torch", "numpy", "gymnasium", "scikit-learn")
@@ -56,6 +58,7 @@ def main(arguments: list[str]) -> int:
     for name in chosen:
         start = time.perf_counter()
         recipes[name].make(HERE)
+        shutil.rmtree(HERE / STORE / name, ignore_errors=True)
         # Read after making: another process may have written it in the meantime.
         manifest = json.loads(manifest_path.read_text()) if manifest_path.exists() else {}
         for file in recipes[name].files:

@@ -108,7 +108,7 @@ def _key(function: Callable[..., Any], call: tuple[Any, ...]) -> str:
 
 def _keep(file: Path, result: Any) -> Any:
     """Write a result, whole or not at all, and return it as it will be read."""
-    text = json.dumps(result)
+    text = json.dumps(result, default=lambda number: number.item())  # NumPy's numbers
     draft = file.with_suffix(f".{os.getpid()}.part")
     draft.write_text(json.dumps({"result": text, "sha256": _checksum(text)}))
     os.replace(draft, file)

@@ -1,6 +1,12 @@
 """Several seeds of several runs: a tidy table, the same as training one by one."""
 
+import os
+import signal
+from dataclasses import replace
+from pathlib import Path
+
 import gymnasium as gym
+import joblib
 import numpy as np
 import pandas as pd
 import pytest
@@ -71,7 +77,9 @@ def test_a_run_that_fails_costs_its_own_rows_and_is_reported(table):
 
 
 def test_if_every_run_fails_that_is_an_error():
-    with pytest.raises(RuntimeError, match="every training failed: .*horizon: expected at least 1"):
+    with pytest.raises(
+        RuntimeError, match=r"every training failed: .*horizon: expected at least 1"
+    ):
         train_runs([BAD], [0, 1], 2)
 
 
@@ -147,3 +155,26 @@ def test_a_single_seed_has_no_interval():
 def test_an_interval_of_nonsense_is_refused(values, options, message):
     with pytest.raises(ValueError, match=message):
         bootstrap_interval(values, **options)
+
+
+def kill_once(run, policy, seed):
+    """Its process is killed the first time that it comes to this run."""
+    mark = Path(run.labels["marks"]) / f"{run.labels['agent']}_{seed}"
+    if run.labels["agent"] == "gru" and seed == 5 and not mark.exists():
+        mark.touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return count_weights(run, policy, seed)
+
+
+def test_on_a_cluster_with_a_killed_worker_the_table_is_that_of_one_process(tmp_path):
+    distributed = pytest.importorskip("distributed")
+    runs = [replace(run, labels={**run.labels, "marks": str(tmp_path)}) for run in RUNS]
+    options = {"n_workers": 2, "threads_per_worker": 1, "processes": True}
+    with (
+        distributed.LocalCluster(**options, dashboard_address=None) as cluster,
+        distributed.Client(cluster),
+        joblib.parallel_config("dask"),
+    ):
+        table = train_runs(runs, [0, 5], outcome=kill_once)
+    assert [file.name for file in tmp_path.iterdir()] == ["gru_5"]
+    pd.testing.assert_frame_equal(table, train_runs(runs, [0, 5], 1, count_weights))

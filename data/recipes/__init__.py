@@ -3,6 +3,11 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+from rnn_tutorial.parallel import run_all
+
+STORE = ".store"  # a folder beside the files: what a recipe that was stopped had finished
 
 
 @dataclass(frozen=True)
@@ -22,3 +27,17 @@ class Recipe:
     seeds: Sequence[int]
     about: str
     make: Callable[[Path], None]
+
+
+def run_stored(
+    function: Callable[..., Any], calls: Sequence[tuple[Any, ...]], store: Path
+) -> list[Any]:
+    """The results of all calls, in parallel; those in the store are not made again.
+
+    Raises:
+        RuntimeError: if one of them fails; the others are kept.
+    """
+    results, errors = run_all(function, calls, store=store)
+    if errors:
+        raise RuntimeError(f"{len(errors)} of {len(calls)} failed: {errors}")
+    return results

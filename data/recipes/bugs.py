@@ -10,9 +10,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import torch
-from joblib import Parallel, delayed
 
-from recipes import Recipe
+from recipes import STORE, Recipe, run_stored
 from rnn_tutorial.doctor.zoo import BUGS
 from rnn_tutorial.doctor.zoo.bug import CURVES, ERRORS, Bug
 
@@ -63,9 +62,10 @@ def healthy(rows: Iterable[Row]) -> list[str]:
 
 
 def make(folder: Path) -> None:
-    run = Parallel(2)
-    rows = run(delayed(train)(name, seed) for seed in SEEDS for name in BUGS)
-    rows += run(delayed(train)(name, seed) for seed in SEEDS for name in healthy(rows))
+    store = folder / STORE / "bugs"
+    rows = run_stored(train, [(name, seed) for seed in SEEDS for name in BUGS], store)
+    again = [(name, seed) for seed in SEEDS for name in healthy(rows)]
+    rows += run_stored(train, again, store)
     write(rows, folder)
 
 

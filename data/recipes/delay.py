@@ -18,10 +18,9 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 import torch
-from joblib import Parallel, delayed
 
 import rnn_tutorial  # noqa: F401  (registers the envs)
-from recipes import Recipe
+from recipes import STORE, Recipe, run_stored
 from rnn_tutorial.acting import begin
 from rnn_tutorial.checkpoint import save_checkpoint
 from rnn_tutorial.collect import collect
@@ -98,12 +97,10 @@ def make(folder: Path) -> None:
 
     # The longest runs first, so that none runs alone at the end.
     tasks = [
-        delayed(train_and_measure)(cell, bptt, seed)
-        for bptt in reversed(BPTT_LENGTHS)
-        for cell in CELLS
-        for seed in SEEDS
+        (cell, bptt, seed) for bptt in reversed(BPTT_LENGTHS) for cell in CELLS for seed in SEEDS
     ]
-    rows = [row for rows in Parallel(-1, verbose=10)(tasks) for row in rows]
+    results = run_stored(train_and_measure, tasks, folder / STORE / "delay")
+    rows = [row for rows in results for row in rows]
     table = pd.DataFrame(rows).sort_values(["cell", "bptt", "seed", "delay"], key=in_order)
     table.to_csv(folder / "delay.csv", index=False, float_format="%.5g")
 

@@ -4,11 +4,12 @@ The outcome of a training is the mean return of its policy in 512 new episodes, 
 of its distribution.
 """
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from recipes import Recipe
+from recipes import STORE, Recipe
 from rnn_tutorial.policy import RNNPolicy
 from rnn_tutorial.ppo import train
 from rnn_tutorial.rollout import record
@@ -57,7 +58,10 @@ def outcome(run: Run, policy: RNNPolicy, seed: int) -> Mapping[str, float]:
 
 def learn(task: str, folder: Path) -> None:
     """Write the curves and outcomes of every agent on one task."""
-    table = train_runs([make_run(task, agent) for agent in AGENTS], SEEDS, outcome=outcome)
+    runs = [make_run(task, agent) for agent in AGENTS]
+    table = train_runs(runs, SEEDS, outcome=outcome, store=folder / STORE / task)
+    if table.attrs["failed"]:
+        raise RuntimeError(f"failed: {table.attrs['failed']}")
     curves = ["task", "agent", "seed", "iteration", "steps", "return"]
     table[curves].round(3).to_csv(folder / f"{task}_curves.csv", index=False)
     scores = [c for c in ("task", "agent", "seed", "score", "first", "second") if c in table]
@@ -72,10 +76,12 @@ def run_length(task: str) -> int:
 def policies(task: str, agents: list[str], folder: Path) -> None:
     """Save one trained policy of each agent, seed 0, as a checkpoint."""
     for agent in agents:
-        path = folder / f"{task}_{AGENTS[agent]}.safetensors"
-        path.unlink(missing_ok=True)  # train would resume from it
-        run = make_run(task, agent)
-        train(run.make_env(), run.settings, seed=0, checkpoint=path, progress=False, **run.policy)
+        name = f"{task}_{AGENTS[agent]}.safetensors"
+        path = folder / STORE / "policies" / name  # from here a run that was stopped goes on
+        path.parent.mkdir(parents=True, exist_ok=True)
+        run, how = make_run(task, agent), {"checkpoint": path, "progress": False}
+        train(run.make_env(), run.settings, seed=0, **how, **run.policy).finished()
+        os.replace(path, folder / name)
 
 
 def checkpoints(folder: Path) -> None:

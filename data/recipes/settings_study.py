@@ -10,10 +10,9 @@ from typing import Any
 
 import gymnasium as gym
 import torch
-from joblib import Parallel, delayed
 
 import rnn_tutorial  # noqa: F401  (registers the envs)
-from recipes import Recipe
+from recipes import STORE, Recipe, run_stored
 from rnn_tutorial.policy import RNNPolicy
 from rnn_tutorial.ppo import train
 from rnn_tutorial.rollout import record
@@ -73,8 +72,8 @@ def make(folder: Path) -> None:
 
     changes = [change for choices in STUDIES.values() for change in choices.values()]
     once = [change for i, change in enumerate(changes) if change not in changes[:i]]
-    tasks = [delayed(learn)(change, seed) for change in once for seed in SEEDS]
-    results = Parallel(-1, verbose=5)(tasks)
+    tasks = [(change, seed) for change in once for seed in SEEDS]
+    results = run_stored(learn, tasks, folder / STORE / "settings_study")
     rows = []
     for study, choices in STUDIES.items():
         for choice, change in choices.items():
