@@ -90,6 +90,7 @@ class ActionHead(nn.Module):
     both: Tensor
     one: Tensor
     real: Tensor
+    row: Tensor
 
     def __init__(self, space: gym.Space) -> None:
         super().__init__()
@@ -117,6 +118,9 @@ class ActionHead(nn.Module):
             sizes = np.asarray(space.nvec).ravel()
             real = torch.arange(int(sizes.max())) < torch.as_tensor(sizes)[:, None]
             self.register_buffer("real", real, persistent=False)
+            row = torch.zeros_like(real, dtype=torch.long)  # which parameter is whose logit
+            row[real] = torch.arange(int(real.sum()))
+            self.register_buffer("row", row, persistent=False)
 
     def forward(self, parameters: Float[Tensor, "*batch P"]) -> Distribution:
         """The distribution, of batch shape (*batch)."""
@@ -132,10 +136,9 @@ class ActionHead(nn.Module):
         if self.kind == "MultiBinary":
             bits = Bernoulli(logits=parameters.view(*batch, *shape), validate_args=False)
             return Independent(bits, len(shape), validate_args=False)
-        # Rows of different lengths, filled up with what can't be drawn.
+        # Numbers with fewer values than the largest are filled up with some that can't be drawn.
         lowest = torch.finfo(parameters.dtype).min
-        logits = parameters.new_full((*batch, *self.real.shape), lowest)
-        logits[..., self.real] = parameters
+        logits = parameters[..., self.row].masked_fill(~self.real, lowest)
         logits = logits.view(*batch, *shape, self.real.shape[-1])
         return Independent(
             Categorical(logits=logits, validate_args=False), len(shape), validate_args=False

@@ -92,7 +92,7 @@ class ChannelsFirst(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """(B, C, H, W) from (B, H, W, C), or from grey (B, H, W)."""
-        return images[:, None] if self.channels == "none" else images.movedim(-1, 1)
+        return images[:, None] if self.channels == "none" else images.permute(0, 3, 1, 2)
 
 
 def _of_one(

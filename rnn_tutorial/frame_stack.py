@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from rnn_tutorial.recurrent import State, check_reset, in_its_own_dtype
+from rnn_tutorial.recurrent import State, check_reset, clear_state, in_its_own_dtype
 
 
 class FrameStackCore(nn.Module):
@@ -47,8 +47,11 @@ class FrameStackCore(nn.Module):
     ) -> tuple[Float[Tensor, "N H"], State]:
         """tanh(W [oldest .. present] + b), and the inputs shifted by one."""
         check_reset(reset, tuple(x.shape[:-1]))
-        output, state = self.unroll(x[None], state, None if reset is None else reset[None])
-        return output[0], state
+        self._check_state(state, len(x))
+        if reset is not None:
+            state = clear_state(state, reset)
+        window = torch.cat((state, x[None]))  # (frames, N, features)
+        return torch.tanh(self.linear(window.transpose(0, 1).flatten(1))), window[1:]
 
     @in_its_own_dtype
     def unroll(
@@ -63,10 +66,7 @@ class FrameStackCore(nn.Module):
             ValueError: for a reset or a state of the wrong shape.
         """
         check_reset(reset, tuple(x.shape[:-1]))
-        expected = (self.frames - 1, x.shape[1], self.input_size)
-        if not isinstance(state, Tensor) or state.shape != expected:
-            got = tuple(state.shape) if isinstance(state, Tensor) else type(state).__name__
-            raise ValueError(f"state: expected (frames - 1, N, features) = {expected}, got {got}")
+        self._check_state(state, x.shape[1])
         if reset is None:
             reset = torch.zeros(x.shape[:2], dtype=torch.bool, device=x.device)
         # The mask below also clears the given state, wherever the reset is.
@@ -77,3 +77,9 @@ class FrameStackCore(nn.Module):
         before = lag > (time - last_reset)[..., None]  # (T, N, frames)
         windows = windows.masked_fill(before[:, :, None], 0.0).transpose(2, 3)
         return torch.tanh(self.linear(windows.flatten(2))), windows[-1, :, 1:].transpose(0, 1)
+
+    def _check_state(self, state: State, n: int) -> None:
+        expected = (self.frames - 1, n, self.input_size)
+        if not isinstance(state, Tensor) or state.shape != expected:
+            got = tuple(state.shape) if isinstance(state, Tensor) else type(state).__name__
+            raise ValueError(f"state: expected (frames - 1, N, features) = {expected}, got {got}")

@@ -15,7 +15,7 @@ HEAVY = {"matplotlib", "ipywidgets", "IPython", "seaborn", "PIL"}
 CORE = {"colours", "envs", "nest", "recurrent", "observations", "encoders", "normalisation"}
 CORE |= {"actions", "policy", "acting", "rollout", "buffer", "interventions", "probes", "gradients"}
 CORE |= {"checkpoint", "settings", "collect", "same_run", "ppo", "doctor", "frame_stack", "data"}
-CORE |= {"parallel", "runs"}
+CORE |= {"export", "parallel", "runs"}
 # Room -> the rooms it may import beside itself. The colours are constants that anybody may use.
 MAY_IMPORT = {
     "colours": set(),
@@ -57,6 +57,7 @@ MAY_IMPORT = {
         "same_run",
         "settings",
     },
+    "export": {"actions", "nest", "observations", "policy", "recurrent"},
     "data": set(),
     "parallel": {"__init__"},
     "runs": {"parallel", "policy", "ppo", "settings"},
