@@ -230,6 +230,8 @@ class RolloutBuffer:
         def cut(column: Tensor) -> Tensor:
             missing = pieces * length - self.length
             padding = column.new_zeros((missing, *column.shape[1:]))
+            if column.dtype not in (torch.bool, self.dtype):  # codes: 0 may be none
+                padding = column[-1:].expand_as(padding)
             stretches = torch.cat((column, padding)).unflatten(0, (pieces, length))
             return stretches.transpose(0, 1).flatten(1, 2)  # (L, pieces * N, ...)
 
