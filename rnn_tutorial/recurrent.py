@@ -221,7 +221,7 @@ class RecurrentCore(nn.Module):
             ValueError: for inputs, a state or a reset of the wrong shape.
         """
         self._check(x, state, reset, ("N",))
-        if reset is not None and (reset.is_cuda or reset.any()):  # on a GPU, asking takes longer
+        if reset is not None:
             state = clear_state(state, reset)
         output, state = self.rnn(x[None], state)
         return output[0], state
