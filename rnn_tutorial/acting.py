@@ -128,10 +128,10 @@ def act(
         >>> [step.now.reset.any().item() for step in islice(act(policy, env, carry), 5)]
         [True, False, False, True, False]
     """
-    mode, space, t = autoreset_mode(env), env.single_action_space, 0
+    mode, space, device, t = autoreset_mode(env), env.single_action_space, policy.device, 0
     same_step = mode == AutoresetMode.SAME_STEP
     while True:
-        now, reset = carry, torch.as_tensor(carry.reset, device=policy.device)
+        now, reset = carry, torch.as_tensor(carry.reset, device=device)
         if intervention is not None:
             cleared = clear_state(now.state, reset)
             chosen = intervention(t, cleared)

@@ -138,7 +138,7 @@ def to_tensors(
 
 def copy_floats(array: Any, dtype: torch.dtype, device: torch.device | str) -> Tensor:
     """An array or a tensor copied into a tensor of floats, without a graph."""
-    return torch.as_tensor(array).detach().to(device, dtype, copy=True)
+    return torch.as_tensor(array, dtype=dtype, device=device).detach().clone()
 
 
 def final_observation(final_obs: Nest, env: int) -> Nest:

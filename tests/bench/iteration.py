@@ -1,8 +1,8 @@
-"""One training iteration beside the bare floor, and how its cost grows with T, N and H.
+"""Collecting and one training iteration beside bare floors; how the cost grows with T, N and H.
 
-The floor is what no recurrent PPO can do without: T policy steps, and for each minibatch a forward
-and a backward of nn.GRU over sequences of that size. Nothing else: no env, no heads in the update,
-no loss, no optimiser.
+The floors are what no recurrent PPO can do without. Of collecting: T steps of nn.GRU and nn.Linear,
+without an env. Of an iteration: these, and for each minibatch a forward and a backward of nn.GRU
+over sequences of that size, without heads, loss or optimiser.
 """
 
 import resource
@@ -17,6 +17,7 @@ import torch
 from measure import Row, at_most, limit, side_by_side
 
 from rnn_tutorial.acting import begin
+from rnn_tutorial.buffer import RolloutBuffer
 from rnn_tutorial.collect import collect
 from rnn_tutorial.plotting.figures import figure, png_bytes
 from rnn_tutorial.policy import RNNPolicy
@@ -34,36 +35,48 @@ CORNER = {"N": 4096, "T": 512, "H": 64}
 
 
 class Learner:
-    """A policy on CuedPoint, ready to collect and to learn."""
+    """A policy on CuedPoint, ready to collect and to learn; one GRU layer alone, or the default."""
 
-    def __init__(self, N: int, T: int, H: int, settings: Settings) -> None:
+    def __init__(self, N: int, T: int, H: int, settings: Settings, default: bool = False) -> None:
         self.settings = settings
         self.env = gym.make_vec("rnn_tutorial/CuedPoint-v0", num_envs=N)
         spaces = self.env.single_observation_space, self.env.single_action_space
         torch.manual_seed(0)
-        self.policy = RNNPolicy(*spaces, num_layers=1, encoder="none", hidden_size=H)
+        size = {} if default else {"num_layers": 1, "encoder": "none", "hidden_size": H}
+        self.policy = RNNPolicy(*spaces, **size)
         self.optimiser = torch.optim.Adam(self.policy.parameters(), lr=1e-4)
         self.generator = torch.Generator().manual_seed(0)
         self.carry = begin(self.policy, self.env, 0)
 
-    def iterate(self) -> None:
-        """Collects a rollout and learns from it."""
+    def collect(self) -> RolloutBuffer:
+        """A rollout."""
         buffer, self.carry, _ = collect(
             self.policy, self.env, self.carry, self.settings, self.generator
         )
+        return buffer
+
+    def iterate(self) -> None:
+        """Collects a rollout and learns from it."""
+        buffer = self.collect()
         update(self.policy, self.optimiser, buffer, self.settings, self.generator)
 
+    @torch.no_grad()
+    def bare_steps(self) -> None:
+        """T steps of nn.GRU and of one nn.Linear."""
+        gru, actor, n = self.policy.core.rnn, self.policy.actor, self.env.num_envs
+        x, state = torch.randn(1, n, gru.input_size), self.policy.initial_state(n)
+        for _ in range(self.settings.rollout_length):
+            output, state = gru(x, state)
+            actor(output)
+
     def floor(self) -> None:
-        """T policy steps, and the forwards and backwards of nn.GRU."""
-        settings, n = self.settings, self.env.num_envs
-        obs, state = torch.randn(n, 5), self.policy.initial_state(n)
-        with torch.no_grad():
-            for _ in range(settings.rollout_length):
-                state = self.policy.step(obs, state)[1]
-        gru, size = self.policy.core.rnn, n // settings.minibatches
-        x, h = torch.randn(settings.rollout_length, size, 5), self.policy.initial_state(size)
+        """The bare steps, and the forwards and backwards of nn.GRU."""
+        self.bare_steps()
+        settings, gru = self.settings, self.policy.core.rnn
+        size = self.env.num_envs // settings.minibatches
+        x = torch.randn(settings.rollout_length, size, gru.input_size)
         for _ in range(settings.epochs * settings.minibatches):
-            gru(x, h)[0].sum().backward()
+            gru(x, self.policy.initial_state(size))[0].sum().backward()
 
 
 def cost(N: int, T: int, H: int) -> tuple[float, float]:
@@ -109,13 +122,18 @@ def draw(measured: dict[str, list[float]]) -> None:
 
 
 def rows() -> list[Row]:
-    """The ratio to the floor, the growth along each axis, and the largest size of all."""
+    """The ratios to the floors, the growth along each axis, and the largest size of all."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
-    learner = Learner(64, 30, 64, Settings())
-    ours, floor = side_by_side((learner.iterate, learner.floor), 10)
+    table = []
+    for default, name in ((True, "default policy"), (False, "one GRU layer alone")):
+        learner = Learner(64, 30, 64, Settings(rollout_length=30), default)
+        ours, floor = side_by_side((learner.collect, learner.bare_steps), 40)
+        table.append(at_most(f"collect, {name}: bare steps", 1e3 * ours, 1e3 * floor, 3.0, "ms"))
+        ours, floor = side_by_side((learner.iterate, learner.floor), 10)
+        row = f"training iteration, {name}: bare floor"
+        table.append(at_most(row, 1e3 * ours, 1e3 * floor, 1.5, "ms"))
     torch.set_num_threads(threads)
-    table = [at_most("training iteration: bare floor", 1e3 * ours, 1e3 * floor, 1.5, "ms")]
     measured: dict[str, list[float]] = {}
     for axis, sizes in SIZES.items():
         costs = [cost_apart(**{**BASE, axis: size}) for size in sizes]
