@@ -40,11 +40,10 @@ def play(env_id, reveal):
 
 
 def curves(names, ends):
-    view = LiveCurves(*names, steps=100_000, oracle=-3.8)
+    view = LiveCurves(*names, steps=100_000, oracle=-3.8, limits=(-36.0, -2.0))
     for name, end in zip(names, ends, strict=True):
-        xs, ys = view.curves[name]
-        xs += np.linspace(1.0, 100.0, 50).tolist()
-        ys += np.linspace(-30.0, end, 50).tolist()
+        points = zip(np.linspace(1e3, 1e5, 50), np.linspace(-30.0, end, 50), strict=True)
+        view.histories[name] = [{"steps": x, "return": y} for x, y in points]
     view.refresh()
     return view._live
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from rnn_tutorial.colours import ACTION, REWARD
 from rnn_tutorial.plotting.figures import figure
@@ -16,12 +17,13 @@ if TYPE_CHECKING:
 COLUMNS = 3  # panels side by side
 
 
-def draw_oracle(ax: Axes, level: float, named: bool = False) -> None:
+def draw_oracle(ax: Axes, level: float, named: bool = False) -> Line2D:
     """Draw the oracle's return as a dashed green line, with its name beyond the end if wanted."""
-    ax.axhline(level, color=ACTION, ls="--", lw=1.5)
+    line = ax.axhline(level, color=ACTION, ls="--", lw=1.5)
     if named:
         place: Any = {"xycoords": ("axes fraction", "data"), "textcoords": "offset points"}
         ax.annotate("oracle", (1, level), (4, 0), va="center", fontsize=9, color=ACTION, **place)
+    return line
 
 
 def draw_learning_curves(

@@ -1,12 +1,15 @@
 """Learning curves that grow while a policy trains."""
 
+import math
 from collections.abc import Callable
 from types import TracebackType
 from typing import Any
 
+import ipywidgets as w
 import matplotlib as mpl
 import numpy as np
 from IPython.display import display
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.text import Annotation
@@ -16,13 +19,23 @@ from rnn_tutorial.plotting.figures import HOUSE_STYLE, figure
 from rnn_tutorial.plotting.learning import draw_oracle
 from rnn_tutorial.plotting.memory import move_names
 from rnn_tutorial.ppo import Training
-from rnn_tutorial.widgets.live import LiveFigure, LiveView
+from rnn_tutorial.widgets.live import LiveFigure, LiveView, share
 
 STYLES = ("-", (0, (2, 1)), (0, (5, 1, 1, 1)))
+# The columns of `Training.history` that can be shown, with the names of their axes.
+COLUMNS = {
+    "return": "return, mean of the last episodes",
+    "episodes": "episodes in that mean",
+    "kl": "KL from the policy that acted",
+    "entropy": "entropy of the actions (nats)",
+    "clipped": "share of steps beyond the clip",
+    "gradient_norm": "gradient norm before clipping",
+    "explained_variance": "variance explained by the values",
+}
 
 
 class LiveCurves(LiveView):
-    """The return of each run over its steps, redrawn after every iteration.
+    """One number of each run over its steps, redrawn after every iteration.
 
     Used as a context, it is shown at once, grows while the cell runs, and stays as it was last:
 
@@ -32,48 +45,60 @@ class LiveCurves(LiveView):
     Args:
         names: of the runs, at most three.
         steps: the experience of a whole run, the right end of the axis.
-        oracle: the return of a policy that sees the goal, drawn as a level.
-        limits: lowest and highest return of the axis, which widens for the oracle's name.
+        oracle: the return of a policy that sees the goal, drawn as a level beside returns.
+        limits: lowest and highest return of the axis, which widens for the oracle's name; None fits
+            the axis to the numbers.
         title: above the picture, such as the seed.
+        column: the number shown first, of `COLUMNS`; the menu above the picture shows any other.
 
     Attributes:
-        curves: name -> steps and returns so far.
+        histories: name -> the records of `Training.history` so far.
+        menu: chooses the column.
 
     Raises:
-        ValueError: for no names, or more than three.
+        ValueError: for no names, more than three, or an unknown column.
     """
 
     def __init__(
         self,
         *names: str,
         steps: int,
-        oracle: float,
-        limits: tuple[float, float] = (-36.0, -2.0),
+        oracle: float | None = None,
+        limits: tuple[float, float] | None = None,
         title: str = "",
+        column: str = "return",
     ) -> None:
         if not 1 <= len(names) <= len(STYLES):
             raise ValueError(f"names: expected 1 to {len(STYLES)}, got {len(names)}")
-        self.oracle = oracle
-        self.curves: dict[str, tuple[list[float], list[float]]] = {n: ([], []) for n in names}
-        fig, ax = figure(size=(6.2, 3.4))
-        top = max(limits[1], oracle + 0.1 * (limits[1] - limits[0]))
-        ax.set(xlim=(0, steps / 1000), ylim=(limits[0], top))
-        ax.set_xticks([tick for tick in ax.get_xticks() if tick <= steps / 1000])
-        ax.set(xlabel="thousand steps of experience", ylabel="return, mean over a rollout")
-        ax.set_title(title, fontsize=11, loc="left")
-        self.title = title
+        if column not in COLUMNS:
+            raise ValueError(f"column: expected one of {list(COLUMNS)}, got {column!r}")
+        self.oracle, self.limits, self.title = oracle, limits, title
+        self.histories: dict[str, list[dict[str, float]]] = {name: [] for name in names}
+        options = [(name.replace("_", " "), name) for name in COLUMNS]
+        self.menu = w.Dropdown(options=options, value=column, description="show", layout=share())
+        fig, self._ax = figure(size=(6.2, 3.4))
+        self._ax.set(xlim=(0, steps / 1000), xlabel="thousand steps of experience")
+        self._ax.set_xticks([tick for tick in self._ax.get_xticks() if tick <= steps / 1000])
+        self._ax.set_title(title, fontsize=11, loc="left")
         self._lines: dict[str, Line2D] = {}
         self._labels: dict[str, Annotation] = {}
+        self._level: list[Artist] = []
         with mpl.rc_context(HOUSE_STYLE):
-            draw_oracle(ax, oracle)
-            ax.annotate(f"oracle: {oracle:.1f}", (0, oracle), (3, 3), textcoords="offset points")
+            if oracle is not None:
+                said, place = f"oracle: {oracle:.1f}", {"textcoords": "offset points"}
+                self._level = [
+                    draw_oracle(self._ax, oracle),
+                    self._ax.annotate(said, (0, oracle), (3, 3), **place),
+                ]
             for name, style in zip(names, STYLES, strict=False):
-                (self._lines[name],) = ax.plot([], [], color=REWARD, ls=style, lw=2.2)
-                text, look = f"{name}: -00.0", {"textcoords": "offset points", "va": "center"}
-                self._labels[name] = ax.annotate(text, (0, oracle), (6, 0), **look)
-        _make_room(ax, list(self._labels.values()))
+                (self._lines[name],) = self._ax.plot([], [], color=REWARD, ls=style, lw=2.2)
+                text, look = f"{name}: -00.00", {"textcoords": "offset points", "va": "center"}
+                self._labels[name] = self._ax.annotate(text, (0, oracle or 0), (6, 0), **look)
+        self._set_axis()
+        _make_room(self._ax, list(self._labels.values()))
         self._live = LiveFigure(fig, [*self._lines.values(), *self._labels.values()])
-        super().__init__([], self._picture, self._alt)
+        super().__init__([self.menu], self._picture, self._alt)
+        self.menu.observe(self.refresh, names="value")
 
     def follow(self, name: str) -> Callable[[Training], None]:
         """Return a function for `ppo.train` to call after each iteration; it draws this curve.
@@ -81,14 +106,49 @@ class LiveCurves(LiveView):
         Raises:
             KeyError: for an unknown name.
         """
-        steps, returns = self.curves[name]
+        history = self.histories[name]
 
         def draw(training: Training) -> None:
-            steps[:] = [row["steps"] / 1000 for row in training.history]
-            returns[:] = [row["return"] for row in training.history]
+            history[:] = training.history
             self.refresh()
 
         return draw
+
+    def curve(self, name: str) -> tuple[list[float], list[float]]:
+        """Thousands of steps, and the column that is shown, of a run so far."""
+        rows = self.histories[name]
+        column = self.menu.value
+        return [row["steps"] / 1000 for row in rows], [
+            float(row.get(column, math.nan)) for row in rows
+        ]
+
+    def _set_axis(self) -> bool:
+        """Fit the axis to the column and its numbers; returns whether it changed."""
+        column, ax = self.menu.value, self._ax
+        is_return, before = column == "return", (ax.get_ylim(), ax.get_ylabel())
+        if is_return and self.limits is not None:
+            low, high = self.limits
+            level = high if self.oracle is None else self.oracle + 0.1 * (high - low)
+            limits = (low, max(high, level))
+        else:
+            shown = [value for name in self.histories for value in self.curve(name)[1]]
+            if is_return and self.oracle is not None:
+                shown.append(self.oracle)
+            finite = [value for value in shown if math.isfinite(value)] or [0.0]
+            low, high = min(finite), max(finite)
+            room = 0.12 * (high - low) or 0.1 * abs(high) or 1.0
+            limits = (low - room, high + room)
+            (bottom, top), label = before
+            fits = bottom <= low and high <= top and 3 * (high - low) >= top - bottom
+            if fits and label == COLUMNS[column]:  # an axis that need not move stays
+                limits = (bottom, top)
+        for artist in self._level:
+            artist.set_visible(is_return)
+        ax.set(ylim=limits, ylabel=COLUMNS[column])
+        return (ax.get_ylim(), ax.get_ylabel()) != before
+
+    def _said(self, value: float) -> str:
+        return f"{value:.1f}" if self.menu.value == "return" else f"{value:.3g}"
 
     def __enter__(self) -> "LiveCurves":
         self._handle: Any = display(self, display_id=True)
@@ -104,24 +164,33 @@ class LiveCurves(LiveView):
             self._handle.update(self)  # so that the stored picture is the last one
 
     def _picture(self) -> bytes:
+        if self._set_axis():
+            self._live.fig.set_layout_engine("constrained")
+            self._live.draw_background()
         begun = []
-        for name, (steps, returns) in self.curves.items():
-            self._lines[name].set_data(steps, returns)
-            self._labels[name].set_text(f"{name}: {returns[-1]:.1f}" if returns else "")
-            if returns:
-                begun.append((self._labels[name], (steps[-1], returns[-1])))
+        for name in self.histories:
+            steps, values = self.curve(name)
+            self._lines[name].set_data(steps, values)
+            self._labels[name].set_text(f"{name}: {self._said(values[-1])}" if values else "")
+            if values and math.isfinite(values[-1]):
+                begun.append((self._labels[name], (steps[-1], values[-1])))
         move_names([label for label, _ in begun], np.array([end for _, end in begun]))
         return self._live.frame()
 
     def _alt(self) -> str:
         found = [
-            f"{name} {returns[-1]:.1f}" for name, (_, returns) in self.curves.items() if returns
+            f"{name} {self._said(values[-1])}"
+            for name, (_, values) in ((name, self.curve(name)) for name in self.histories)
+            if values
         ]
-        return (
-            f"Learning curves{self.title and f' ({self.title})'}, with the last return of each: "
-            f"{'; '.join(found) or 'none yet'}. "
-            f"The dashed level is the oracle's return, {self.oracle:.1f}."
+        shown = self.menu.value.replace("_", " ")
+        words = (
+            f"Learning curves{self.title and f' ({self.title})'}, with the last {shown} of each: "
+            f"{'; '.join(found) or 'none yet'}."
         )
+        if self.oracle is None or self.menu.value != "return":
+            return words
+        return f"{words} The dashed level is the oracle's return, {self.oracle:.1f}."
 
 
 def _make_room(ax: Axes, labels: list[Annotation]) -> None:
