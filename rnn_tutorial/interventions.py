@@ -9,6 +9,7 @@ A *change* is a plain function from state to state; `once` and `from_on` set whe
     (tensor([1., 2.]), tensor([2., 1.]))
 """
 
+import math
 from collections.abc import Callable, Sequence
 
 import torch
@@ -107,10 +108,15 @@ def add_noise(std: float, generator: torch.Generator) -> Change:
     """Add Gaussian noise to every number of the state.
 
     Args:
-        std: standard deviation.
+        std: standard deviation, at least 0.
         generator: on the state's device. Each call advances it: for the same noise in a second
             rollout, call `add_noise` again with a fresh generator.
+
+    Raises:
+        ValueError: for a standard deviation that is negative or not finite.
     """
+    if not 0 <= std < math.inf:
+        raise ValueError(f"std: expected a finite number, at least 0, got {std}")
 
     def noisy(part: Tensor) -> Tensor:
         shape, device = part.shape, part.device
@@ -125,20 +131,31 @@ def project_out(
     """Remove some directions from the state; the part orthogonal to them stays as it was.
 
     Args:
-        directions: one or more, of any length, in the layout of `features`.
+        directions: one or more, of any length, in the layout of `features`; what depends on the
+            others, or is zero, adds nothing.
         centre: the value that every state gets along the directions; None means the origin.
 
     Raises:
-        ValueError: when applied to a state that does not have F numbers for each env.
+        ValueError: for directions that are not finite or all zero; when applied to a state that
+            does not have F numbers for each env.
     """
-    basis, _ = torch.linalg.qr(directions.T)  # (F, k), orthonormal
+    rows = torch.atleast_2d(directions)
+    if not rows.isfinite().all():
+        raise ValueError("directions: expected finite numbers, got NaN or inf")
+    length = rows.norm(dim=1, keepdim=True)
+    if not (length > 0).any():
+        raise ValueError("directions: expected one that is not zero, got none")
+    # Scaled to one length, so that the rank does not depend on what is long and what is short.
+    _, sizes, basis = torch.linalg.svd(rows / length.clamp(min=1e-30), full_matrices=False)
+    basis = basis[sizes > sizes[0] * max(rows.shape) * torch.finfo(rows.dtype).eps].T  # (F, rank)
 
     def change(state: State) -> State:
         x = features(state)
         if x.shape[1] != basis.shape[0]:
             raise ValueError(f"directions: expected {x.shape[1]} numbers, got {basis.shape[0]}")
-        away = x if centre is None else x - centre
-        return as_state(x - away @ basis @ basis.T, state)
+        away = x if centre is None else x - centre.to(x)
+        across = basis.to(x)
+        return as_state(x - away @ across @ across.T, state)
 
     return change
 

@@ -12,6 +12,7 @@ Needs scikit-learn (`pip install "rnn_tutorial[probes]"`).
     (array([False,  True]), array([False, False]))
 """
 
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ import torch
 from jaxtyping import Float, Shaped
 
 from rnn_tutorial.interventions import features
+from rnn_tutorial.nest import Nest, first_leaf, leaves, map_nest
 from rnn_tutorial.policy import RNNPolicy
 from rnn_tutorial.rollout import Rollout
 
@@ -32,26 +34,33 @@ def states(rollout: Rollout) -> Float[Array, "T N F"]:
 
     In the layout of `rnn_tutorial.interventions.features`.
     """
-    parts = [part.transpose(0, 2, 1, 3) for part in rollout.state.values()]  # (T, N, layers, H)
+    parts = [part.swapaxes(1, 2) for part in rollout.state.values()]  # (T, N, layers, H)
     return np.concatenate([part.reshape(*part.shape[:2], -1) for part in parts], axis=-1)
 
 
 @torch.no_grad()
-def states_when_shown(policy: RNNPolicy, obs: Float[Array, "T N ..."]) -> Float[Array, "T N F"]:
+def states_when_shown(policy: RNNPolicy, obs: Nest) -> Float[Array, "T N F"]:
     """The states of a policy that is shown given observations, its own or another policy's.
 
     In the layout of `states`. The policy starts from its initial state and is never reset.
+
+    Args:
+        policy: shown the observations.
+        obs: arrays (T, N, *obs), or a nest of them.
     """
-    state, rows = policy.initial_state(obs.shape[1]), []
-    for seen in torch.as_tensor(obs):
-        _, state = policy.step(seen, state)
-        rows.append(features(state).numpy())
+    seen = policy.to_tensors(obs)
+    steps, n = first_leaf(seen).shape[:2]
+    state, rows = policy.initial_state(n), []
+    for t in range(steps):
+        _, state = policy.step(map_nest(itemgetter(t), seen), state)
+        rows.append(features(state).cpu().numpy())
     return np.stack(rows)
 
 
-def flat_observations(rollout: Rollout) -> Float[Array, "T N D"]:
-    """The observations as rows of numbers."""
-    return rollout.observation.reshape(*rollout.observation.shape[:2], -1)
+def flat_observations(rollout: Rollout) -> Shaped[Array, "T N D"]:
+    """The observations as rows of numbers, the entries of a Dict or Tuple side by side."""
+    parts = [part for _, part in leaves(rollout.observation)]
+    return np.concatenate([part.reshape(*part.shape[:2], -1) for part in parts], axis=-1)
 
 
 def halves(episodes: int, seed: int) -> tuple[Array, Array]:
@@ -106,11 +115,12 @@ def probe(
         shuffled: the control: each episode gets the target of another.
 
     Returns:
-        R² on the other half for "ridge" (1 is perfect, 0 no better than the mean), accuracy for
-        "logistic"; NaN at times where the target is the same in all episodes.
+        R² on the other half for "ridge" (1 is perfect, 0 no better than the mean), averaged over
+        the target's numbers that vary; accuracy for "logistic". NaN at times where nothing varies
+        in the target.
 
     Raises:
-        ValueError: for a target that does not fit the features.
+        ValueError: for a target that does not fit the features, or numbers that are not finite.
     """
     steps, episodes = features.shape[:2]
     if target.shape[:1] == (episodes,) and target.shape[:2] != (steps, episodes):
@@ -120,15 +130,19 @@ def probe(
             f"target: expected shape ({episodes}, ...) or ({steps}, {episodes}, ...), "
             f"got {target.shape}"
         )
+    _require_finite(features=features, target=target)
     if shuffled:
         target = target[:, np.random.default_rng(seed + 1).permutation(episodes)]
     fit, score = halves(episodes, seed)
     scores = np.full(steps, np.nan)
+    target = target.reshape(steps, episodes, -1)
     for t in range(steps):
-        varied = [len(np.unique(target[t, half], axis=0)) > 1 for half in (fit, score)]
-        if all(varied):
-            model = make_probe(kind).fit(features[t, fit], target[t, fit])
-            scores[t] = model.score(features[t, score], target[t, score])
+        varies = [(target[t, half] != target[t, half[:1]]).any(0) for half in (fit, score)]
+        varying = varies[0] & varies[1]  # a constant is predicted by every probe
+        if varying.any():
+            wanted = target[t][:, varying] if kind == "ridge" else target[t].squeeze(-1)
+            model = make_probe(kind).fit(features[t, fit], wanted[fit])
+            scores[t] = model.score(features[t, score], wanted[score])
     return scores
 
 
@@ -155,6 +169,12 @@ def compare(
     }
 
 
+def _require_finite(**arrays: Array) -> None:
+    for name, array in arrays.items():
+        if array.dtype.kind == "f" and not np.isfinite(array).all():
+            raise ValueError(f"{name}: expected finite numbers, got NaN or inf")
+
+
 class Decoder:
     """One ridge probe for all times: it reads a target from the state at any step.
 
@@ -163,6 +183,9 @@ class Decoder:
         target: (E, k), of the whole episode.
         seed: of the split.
 
+    Raises:
+        ValueError: for numbers that are not finite.
+
     Attributes:
         fitted, unseen: the episodes it was fitted on, and the others.
     """
@@ -170,6 +193,7 @@ class Decoder:
     def __init__(
         self, features: Float[Array, "T E F"], target: Float[Array, "E k"], *, seed: int = 0
     ) -> None:
+        _require_finite(features=features, target=target)
         self.fitted, self.unseen = halves(features.shape[1], seed)
         rows = features[:, self.fitted].reshape(-1, features.shape[-1])
         self.model = make_probe("ridge").fit(rows, np.tile(target[self.fitted], (len(features), 1)))

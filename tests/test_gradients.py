@@ -7,6 +7,7 @@ import torch
 from test_rollout import make_policy, make_vec
 
 from rnn_tutorial.gradients import action_gradients
+from rnn_tutorial.policy import RNNPolicy
 
 STEPS, N = 6, 3
 
@@ -65,3 +66,24 @@ def test_without_memory_only_the_present_counts(obs):
 def test_discrete_actions_count_by_their_probabilities():
     env = gym.make("CartPole-v1")
     assert action_gradients(make_policy(env), torch.randn(4, 2, 4)).shape == (4, 4, 2)
+
+
+def test_the_float_entries_of_a_nest_count_in_the_dtype_of_the_policy():
+    space = gym.spaces.Dict(
+        door=gym.spaces.Discrete(3),
+        pose=gym.spaces.Box(-1.0, 1.0, (2,)),
+        view=gym.spaces.Box(-1.0, 1.0, (2, 2)),
+    )
+    torch.manual_seed(0)
+    policy = RNNPolicy(space, gym.spaces.MultiDiscrete([2, 3])).double()
+    shown = {"door": torch.randint(3, (4, 2)), "pose": torch.rand(4, 2, 2).double()}
+    shown["view"] = torch.rand(4, 2, 2, 2).double()
+    sizes = action_gradients(policy, shown, times=[1, 3])
+    assert (sizes.shape, sizes.dtype) == ((2, 4, 2), torch.float64)
+    assert (sizes[0, :2] > 0).all()
+    assert (sizes[0, 2:] == 0).all()
+    with pytest.raises(ValueError, match="times: expected 0 to 3, got"):
+        action_gradients(policy, shown, times=[4])
+    codes = RNNPolicy(gym.spaces.Discrete(3), policy.action_space)
+    with pytest.raises(ValueError, match="obs: expected floats, got integers"):
+        action_gradients(codes, torch.zeros(4, 2, dtype=torch.long))

@@ -110,6 +110,19 @@ def test_projecting_out_leaves_the_centre_along_the_directions_and_the_rest_as_i
     torch.testing.assert_close(features(twice), rows)
 
 
+@pytest.mark.parametrize("extra", ["zero", "twice", "sum", "none"])
+def test_directions_that_say_nothing_new_remove_nothing_more(extra, generator):
+    state = torch.randn(1, 50, 8, generator=generator)
+    two = torch.randn(2, 8, generator=generator) * torch.tensor([[1e6], [1e-6]])
+    third = {"zero": 0 * two[:1], "twice": -3 * two[:1], "sum": two.sum(0, keepdim=True)}
+    given = torch.cat((two, third[extra])) if extra in third else two.double()
+    rows = features(project_out(given)(state))
+    across = torch.linalg.svd(two / two.norm(dim=1, keepdim=True))[2][2:]
+    torch.testing.assert_close(rows @ across.T, features(state) @ across.T)
+    unit = two / two.norm(dim=1, keepdim=True)
+    torch.testing.assert_close(rows @ unit.T, torch.zeros(50, 2), atol=1e-5, rtol=0)
+
+
 def test_noise_has_the_spread_asked_for_and_comes_from_its_generator(generator):
     state = (torch.zeros(2, 500, 9), torch.zeros(2, 500, 9))
     noisy = add_noise(0.3, generator)(state)
@@ -143,3 +156,10 @@ def test_bad_input_gets_an_error_that_says_expected_and_got():
         partners(3)
     with pytest.raises(ValueError, match="directions: expected 4 numbers, got 5"):
         project_out(torch.ones(1, 5))(state)
+    with pytest.raises(ValueError, match="directions: expected one that is not zero, got none"):
+        project_out(torch.zeros(2, 4))
+    with pytest.raises(ValueError, match="directions: expected finite numbers"):
+        project_out(torch.tensor([[1.0, float("nan")]]))
+    for std in (-0.1, float("nan"), float("inf")):
+        with pytest.raises(ValueError, match="std: expected a finite number, at least 0"):
+            add_noise(std, torch.Generator())

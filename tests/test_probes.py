@@ -6,9 +6,12 @@ import gymnasium as gym
 import numpy as np
 import pytest
 import torch
+from any_env import any_vector
 from test_rollout import make_policy, make_vec
 
 from rnn_tutorial.interventions import features, project_out
+from rnn_tutorial.nest import map_nest
+from rnn_tutorial.policy import RNNPolicy
 from rnn_tutorial.probes import (
     Decoder,
     compare,
@@ -71,6 +74,51 @@ def test_a_time_at_which_nothing_varies_has_no_score(rng):
     target = np.stack([np.zeros(EPISODES), rng.normal(size=EPISODES), np.ones(EPISODES)])
     scores = probe(rng.normal(size=(STEPS, EPISODES, 4)), target)
     assert np.isnan(scores).tolist() == [True, False, True]
+
+
+def test_constant_and_dependent_columns_change_no_score(rng):
+    goal = rng.normal(size=(EPISODES, 2))
+    known = written(rng, goal)
+    alone = probe(known, goal)
+    beside = np.concatenate((goal, np.full((EPISODES, 1), 0.3)), axis=1)
+    np.testing.assert_allclose(probe(known, beside), alone)
+    noise = rng.normal(size=known.shape)  # a constant predicted well must not stand for the rest
+    np.testing.assert_allclose(probe(noise, beside), probe(noise, goal))
+    twice = np.concatenate((known, known[..., :1], np.full((*known.shape[:2], 1), 0.1)), axis=-1)
+    np.testing.assert_allclose(probe(twice.astype(np.float32), goal), alone, atol=1e-3)
+
+
+def test_a_constant_in_a_decoders_target_gives_no_direction_to_remove(rng):
+    target = np.concatenate((rng.normal(size=(EPISODES, 1)), np.ones((EPISODES, 1))), axis=1)
+    known = written(rng, target)
+    both = torch.as_tensor(Decoder(known, target).directions)
+    state = torch.as_tensor(known[0])[None]
+    one, two = (features(project_out(rows)(state)) for rows in (both[:1], both))
+    torch.testing.assert_close(one, two)
+
+
+def test_numbers_that_are_not_finite_are_refused_by_name(rng):
+    known, goal = rng.normal(size=(2, 40, 3)), rng.normal(size=(40, 1))
+    for name, at in (("features", known), ("target", goal)):
+        at[0, 0] = np.nan
+        for use in (probe, Decoder):
+            with pytest.raises(ValueError, match=f"{name}: expected finite numbers"):
+                use(known, goal)
+        at[0, 0] = 0.0
+
+
+def test_states_and_observations_of_a_nest_are_rows_of_numbers():
+    space = gym.spaces.Dict(
+        door=gym.spaces.Discrete(3),
+        pose=gym.spaces.Box(-1.0, 1.0, (2,)),
+        view=gym.spaces.Box(0, 255, (4, 4, 1), np.uint8),
+    )
+    env = any_vector(space, gym.spaces.Discrete(2), length=9)
+    policy = RNNPolicy(space, gym.spaces.Discrete(2), "lstm")
+    rollout = record(policy, env, 5, seed=0)
+    assert flat_observations(rollout).shape == (5, 3, 1 + 2 + 16)
+    shown = states_when_shown(policy, map_nest(lambda part: part[:1], rollout.observation))
+    np.testing.assert_allclose(shown, states(rollout)[:1], atol=1e-6)
 
 
 def test_no_episode_is_fitted_on_and_scored():
