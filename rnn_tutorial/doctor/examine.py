@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from typing import Any
 
+from gymnasium import spaces
+
 from rnn_tutorial.doctor import form, gradients, leaks, memory, resets, runs
 from rnn_tutorial.doctor.advice import ADVICE
 from rnn_tutorial.doctor.examination import Examination, Outcome, failed, skipped
@@ -18,7 +20,14 @@ from rnn_tutorial.doctor.preparation import (
 )
 from rnn_tutorial.doctor.probe import SubjectError
 from rnn_tutorial.doctor.report import FAILED, Finding, Report
-from rnn_tutorial.doctor.subject import Number, Observations, missing_methods, observations_of
+from rnn_tutorial.doctor.rows import RowSubject
+from rnn_tutorial.doctor.subject import (
+    Number,
+    Observations,
+    ask,
+    missing_methods,
+    observations_of,
+)
 
 CALL_FAILS = "A call fails that went well with other arguments; it says with which ones."
 CALL_FAILS_CURE = "Make it take any number of envs and steps, and any reset flags."
@@ -45,7 +54,8 @@ def examine(
 
     Args:
         subject: anything with `initial_state`, `step` and `unroll`; see `Subject`.
-        obs_shape: of one observation; None asks the subject (obs_shape, observation_space).
+        obs_shape: of one observation; None asks the subject (obs_shape, observation_space). A
+            subject whose observation_space is gymnasium's Dict or Tuple gets nests of arrays.
         obs_dtype: of observations, e.g. torch.int64 or "uint8"; None takes floats.
         obs_bounds: least and greatest value; whole numbers default to (0, 1), bytes to (0, 255).
         learner: a collect-and-replay pair to be examined as well; see `learning.examine_learner`.
@@ -59,8 +69,13 @@ def examine(
     Raises:
         ValueError: if the form of the observations is not known.
     """
-    spec = observations_of(subject, obs_shape, obs_dtype, obs_bounds)
     name = _name(subject)
+    space = ask(subject, "observation_space")
+    if obs_shape is None and isinstance(space, (spaces.Dict, spaces.Tuple, spaces.MultiDiscrete)):
+        subject = RowSubject(subject, space)
+        spec = subject.spec
+    else:
+        spec = observations_of(subject, obs_shape, obs_dtype, obs_bounds)
     with one_thread():
         with generators_kept():
             try:

@@ -34,7 +34,8 @@ class Learner(Protocol):
             ended, read from the state after the step.
             state, next_state: (T, N, numbers), what acting started step t from (before any
             clearing) and what it ended in, each env's state flattened into a row.
-            mean and std, or probs: (T, N, A), the action distribution's parameters in acting.
+            mean and std (T, N, *action), or probs (T, N, *action, n), for MultiBinary without the
+            n: the action distribution's parameters in acting.
         """
         ...
 

@@ -13,7 +13,7 @@ from rnn_tutorial.actions import distribution_parameters
 from rnn_tutorial.buffer import RolloutBuffer, Sequences, minibatches
 from rnn_tutorial.collect import collect
 from rnn_tutorial.interventions import features
-from rnn_tutorial.nest import leaves
+from rnn_tutorial.nest import Nest, leaves, map_nest
 from rnn_tutorial.observations import final_observation
 from rnn_tutorial.policy import RNNPolicy
 from rnn_tutorial.ppo import evaluate, ppo_loss, starting_states
@@ -54,6 +54,7 @@ class PPOLearner:
         self._buffer, self._carry, _ = collected
         names = ("observation", "action", "log_prob", "value", "reward", "reset", "valid")
         columns: dict[str, Any] = {name: self._buffer[name] for name in (*names, "advantage")}
+        columns["observation"] = as_rows(columns["observation"])
         numbers = {"gamma": self.settings.gamma, "gae_lambda": self.settings.gae_lambda}
         return {**columns, **numbers, **watch.columns()}
 
@@ -65,7 +66,9 @@ class PPOLearner:
         sequences = self._buffer.sequences(states)
         for batch in minibatches(sequences, self.settings.minibatches, self.generator):
             columns = {entry.name: getattr(batch, entry.name) for entry in fields(batch)}
-            yield {**columns, "state": flat(batch.state), "sequences": batch}
+            observation = as_rows(batch.observation)
+            known = {"observation": observation, "state": flat(batch.state), "sequences": batch}
+            yield {**columns, **known}
 
     @torch.no_grad()
     def evaluate(self, batch: Any) -> tuple[Tensor, Tensor]:
@@ -86,8 +89,10 @@ class PPOLearner:
     def _sequences(self, batch: Any) -> Sequences:
         """The minibatch in the buffer's own form, with the columns that it has now."""
         sequences = batch["sequences"]
-        names = {entry.name for entry in fields(sequences)} - {"state"}
-        return replace(sequences, **{name: torch.as_tensor(batch[name]) for name in names})
+        names = {entry.name for entry in fields(sequences)} - {"state", "observation"}
+        columns = {name: torch.as_tensor(batch[name]) for name in names}
+        observation = as_nest(batch["observation"], sequences.observation)
+        return replace(sequences, observation=observation, **columns)
 
 
 class _Watch:
@@ -140,3 +145,30 @@ class _Watch:
 def flat(state: State) -> Tensor:
     """Each env's state as one row: (N, numbers)."""
     return features(map_state(torch.detach, state)).clone()
+
+
+def as_rows(observation: Nest) -> Tensor:
+    """A nest of observations as rows (T, N, numbers) for the checks; a tensor as it is."""
+    if isinstance(observation, Tensor):
+        return observation
+    parts = [part for _, part in leaves(observation)]
+    return torch.cat([part.reshape(*part.shape[:2], -1).double() for part in parts], dim=-1)
+
+
+def as_nest(rows: Any, like: Nest) -> Nest:
+    """The inverse of `as_rows`; `like` is a nest of the wanted form.
+
+    Codes that a check has filled with wild numbers are brought back to what `like` holds.
+    """
+    rows = torch.as_tensor(rows)
+    if isinstance(like, Tensor):
+        return rows
+    each = iter(rows.split([part[0, 0].numel() for _, part in leaves(like)], dim=-1))
+
+    def shaped(part: Tensor) -> Tensor:
+        values = next(each).reshape(part.shape)
+        if not part.is_floating_point():
+            values = values.clamp(part.min(), part.max())
+        return values.to(part.dtype)
+
+    return map_nest(shaped, like)

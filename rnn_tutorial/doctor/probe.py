@@ -79,7 +79,7 @@ class Probe:
 
     def _sizes(self) -> tuple[int, int]:
         """T and N that are no size of the observation, so that a wrong axis cannot fit."""
-        taken = set(self.spec.shape)
+        taken = {*self.spec.shape, *self.spec.sizes}
         n = next(size for size in (5, 7, 11, 4) if size not in taken)
         return next(size for size in (13, 17, 19, 23) if size not in taken), n
 

@@ -164,15 +164,17 @@ def _joint(replay: Replay) -> Finding:
             section,
         )
     if "probs" in replay.rollout:
-        probs = replay.rollout["probs"]
-        chosen = np.take_along_axis(probs, action[..., None].astype(int), -1)
-        each = np.log(chosen)
+        probs, chosen = replay.rollout["probs"], action[..., None].astype(int)
+        if probs.ndim == action.ndim:  # MultiBinary: the probability of a 1
+            probs = np.stack((1.0 - probs, probs), -1)
+        each = np.log(np.take_along_axis(probs, chosen, -1))
     elif "mean" in replay.rollout and "std" in replay.rollout:
         mean, std = replay.rollout["mean"], replay.rollout["std"]
         each = -0.5 * ((action - mean) / std) ** 2 - np.log(std) - 0.5 * np.log(2 * np.pi)
     else:
         return Finding(name, PASSED, f"shape (T, N) = {log_prob.shape}; nothing to compare with")
     valid = replay.rollout["valid"]
+    each = each.reshape(replay.T, replay.N, -1)
     joint = each.sum(-1)
     bound = tolerance(log_prob.dtype, each.shape[-1], float(np.abs(each).max()))
     gap = np.where(valid, np.abs(log_prob - joint), 0.0)

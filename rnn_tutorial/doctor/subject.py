@@ -60,12 +60,14 @@ class Observations:
         dtype: NumPy's name of it ("float", "int64", "uint8" ...); "float" takes the subject's own.
         low: the least value; None for a float without bounds.
         high: the greatest value, included.
+        sizes: further numbers that T and N must not be taken for, besides the shape's.
     """
 
     shape: tuple[int, ...]
     dtype: str = "float"
     low: Number | None = None
     high: Number | None = None
+    sizes: tuple[int, ...] = ()
 
     @property
     def whole_numbers(self) -> bool:
@@ -117,11 +119,16 @@ def observations_of(
     Raises:
         ValueError: if no shape is given and the subject names none.
     """
-    space = ask(subject, "observation_space")
-    if shape is None and isinstance(ask(subject, "obs_shape"), (int, tuple, list)):
-        shape = ask(subject, "obs_shape")
-    if shape is None and getattr(space, "shape", None) is not None:
-        shape = space.shape
+    space, said = ask(subject, "observation_space"), ask(subject, "obs_shape")
+    known = getattr(space, "shape", None)
+    if shape is None and isinstance(said, (int, tuple, list)):
+        shape = said if isinstance(said, int) else tuple(said)
+    if isinstance(shape, int):
+        shape = (shape,)
+    # Floats whose shape was said otherwise are drawn without bounds; codes and bytes never are.
+    codes = known is not None and shape == tuple(known) and _dtype_of(space) is not None
+    if (shape is None and known is not None) or (codes and dtype is None):
+        shape = known
         dtype = _dtype_of(space) if dtype is None else dtype
         bounds = _bounds_of(space) if bounds is None else bounds
     if shape is None:
@@ -129,7 +136,7 @@ def observations_of(
             "obs_shape: expected the shape of one observation, e.g. obs_shape=(5,), got None and "
             "a subject with neither obs_shape nor observation_space"
         )
-    shape = (shape,) if isinstance(shape, int) else tuple(int(size) for size in shape)
+    shape = tuple(int(size) for size in shape)
     name = "float" if dtype is None else str(dtype).removeprefix("torch.")
     name = getattr(dtype, "__name__", name) if isinstance(dtype, type) else name
     if name != "bfloat16" and np.dtype(name).kind not in "fiub":
