@@ -5,12 +5,14 @@ from io import BytesIO
 import gymnasium as gym
 import numpy as np
 import pytest
+from any_env import BOX, IMAGE, any_vector
 from PIL import Image
 
 from rnn_tutorial.plotting.figures import pixels
 from rnn_tutorial.plotting.memory import NAME_HEIGHT
 from rnn_tutorial.plotting.rollout import RolloutPicture
 from rnn_tutorial.policy import RNNPolicy
+from rnn_tutorial.probes import flat_observations
 from rnn_tutorial.rollout import record, zero
 from rnn_tutorial.widgets.stepper import ENVS, RolloutStepper, describe_branch, make_policy
 
@@ -132,13 +134,39 @@ def test_nothing_is_drawn_to_the_right_of_the_present(env_id):
     assert picture.breaks[20:].any()  # a dashed line that is hidden, too
     picture.set_time(15)
     seen = pixels(picture.fig)
-    for ax in picture.fig.axes[2:]:
+    first, _, *others = picture.fig.axes
+    for ax in others if picture.has_path else [first, *others]:
         frame = ax.get_window_extent()
         left = ax.transData.transform((15.5, 0.0))[0] + 25  # the names are beside the present
         top, bottom = (round(len(seen) - y) for y in (frame.y1 - 2, frame.y0 + 2))
         inside = seen[top:bottom]
         assert (inside[:, round(left) : round(frame.x1)] == 255).all(), ax.get_title(loc="left")
         assert (inside[:, round(frame.x0) + 2 : round(left)] != 255).any()
+
+
+S = gym.spaces
+
+
+@pytest.mark.parametrize(
+    ("observation", "action", "names"),
+    [
+        (S.Dict(door=S.Discrete(3), pose=BOX), S.MultiDiscrete([2, 3]), 5),
+        (IMAGE, S.MultiBinary(4), 4),
+        (S.Discrete(4), S.Box(5.0, 10.0, (2, 2)), 4),
+        (S.Tuple((S.Box(-1.0, 1.0, ()), S.MultiBinary((2, 2)))), S.Discrete(9), 2),
+    ],
+)
+def test_a_rollout_of_any_spaces_is_drawn(observation, action, names):
+    rollout = record(RNNPolicy(observation, action), any_vector(observation, action), 12, seed=0)
+    picture = RolloutPicture(rollout, env=1)
+    seen, _, _, shown, _ = picture.fig.axes
+    assert seen.images[0].get_array().shape == flat_observations(rollout)[:, 1].T.shape
+    assert len(picture.names or shown.get_yticks()) == names
+    early, late = [], []
+    for t, kept in ((2, early), (11, late)):
+        picture.set_time(t)
+        kept.append(pixels(picture.fig))
+    assert (early[0] != late[0]).any()
 
 
 def test_the_step_before_a_reset_does_not_tell_of_it():

@@ -19,7 +19,15 @@ from matplotlib.transforms import Bbox, TransformedBbox
 from rnn_tutorial.colours import ACTION, BOUNDARY, HIDDEN, OBSERVATION, REWARD
 from rnn_tutorial.envs.rendering import draw_goal, set_plane
 from rnn_tutorial.plotting.figures import HOUSE_STYLE, figure
-from rnn_tutorial.plotting.memory import draw_gaussian, draw_hidden, draw_probs, move_names
+from rnn_tutorial.plotting.memory import (
+    draw_gaussian,
+    draw_hidden,
+    draw_probs,
+    mark_resets,
+    move_names,
+)
+from rnn_tutorial.plotting.themes import OBSERVATION_MAP
+from rnn_tutorial.probes import flat_observations
 from rnn_tutorial.rollout import Rollout
 
 SIZE = (6.2, 4.7)  # inches: at 560 px a page shows it at 7/10 of that, with type of 11 px
@@ -29,11 +37,12 @@ LINE = 15.0  # points from line to line of the words
 class RolloutPicture:
     """The panels of one env of a rollout, and the time that they show.
 
-    On the left the path, with words below it; on the right memory, action distribution and reward
-    over one axis of time.
+    On the left the path of a point, or any other env's observations over time, with words below;
+    on the right memory, action distribution and reward over one axis of time.
 
     Args:
-        rollout: of a point env; the first two numbers of the observation are the position.
+        rollout: of any env. In a point env, whose info holds the goal, the first two numbers of the
+            observation are the position.
         env: which env of the rollout.
         goal_radius: of the disc around the goal in which the reward is paid, if there is one.
         branch: the steps that an observation takes through the policy, with arrows ("→") between.
@@ -57,6 +66,9 @@ class RolloutPicture:
         belief: np.ndarray | None = None,
     ) -> None:
         self.rollout, self.env, self.belief = rollout, env, belief
+        self.has_path = "goal" in rollout.info and isinstance(rollout.observation, np.ndarray)
+        mean = rollout.distribution.get("mean")
+        self.means = None if mean is None else mean[:, env].reshape(len(rollout), -1)
         self.moving: list[Artist] = []
         self.seen: list[tuple[Bbox, float]] = []  # the visible part of a panel, ahead of t by this
         self.dots: list[tuple[Line2D, np.ndarray]] = []  # each with the values (T,) it follows
@@ -71,7 +83,10 @@ class RolloutPicture:
         left = halves[0].subgridspec(2, 1, height_ratios=(1.75, 1))
         right = halves[1].subgridspec(3, 1, height_ratios=(1.6, 1, 1))
         with mpl.rc_context({**HOUSE_STYLE, "axes.titlelocation": "left"}):
-            self._draw_path(self.fig.add_subplot(left[0]), goal_radius)
+            if self.has_path:
+                self._draw_path(self.fig.add_subplot(left[0]), goal_radius)
+            else:
+                self._draw_observation(self.fig.add_subplot(left[0]))
             self._write(self.fig.add_subplot(left[1]), branch)
             memory = self.fig.add_subplot(right[0])
             action, reward = (self.fig.add_subplot(right[i], sharex=memory) for i in (1, 2))
@@ -94,21 +109,39 @@ class RolloutPicture:
         if not 0 <= t < len(self.rollout):
             raise IndexError(f"t: expected 0 to {len(self.rollout) - 1}, got {t}")
         start = int(np.flatnonzero(self.rollout.reset[: t + 1, self.env])[-1])
+        if self.has_path:
+            self._move_path(start, t)
+        for box, ahead in self.seen:
+            box.x1 = t + ahead
+        for dot, values in self.dots:
+            dot.set_data([t], [values[t]])
+        if self.means is not None:
+            move_names(self.names, np.array([(t, mean) for mean in self.means[t]]))
+        since = "0 (cleared)" if t == start else f"{t - start}"
+        self.words.set_text(f"{t}\n{since}\n{self.total[t]:.2f}")
+
+    def _move_path(self, start: int, t: int) -> None:
+        """Show the path from step `start` to step t."""
         seen = self.rollout.observation[start : t + 1, self.env, :2]
         jumps = np.flatnonzero(self.breaks[start + 1 : t + 1]) + 1  # no line where it was put back
         self.trail.set_data(*np.insert(seen, jumps, np.nan, axis=0).T)
         self.dot.set_data(seen[-1:, 0], seen[-1:, 1])
         if self.belief is not None:
             self.cross.set_data(*self.belief[t : t + 1, self.env].T)
-        for box, ahead in self.seen:
-            box.x1 = t + ahead
-        for dot, values in self.dots:
-            dot.set_data([t], [values[t]])
-        if self.names:
-            means = self.rollout.distribution["mean"][t, self.env]
-            move_names(self.names, np.array([(t, mean) for mean in means]))
-        since = "0 (cleared)" if t == start else f"{t - start}"
-        self.words.set_text(f"{t}\n{since}\n{self.total[t]:.2f}")
+
+    def _draw_observation(self, ax: Axes) -> None:
+        """A row for each number of the observation, clear at its least and full at its most."""
+        seen = flat_observations(self.rollout)[:, self.env].astype(float)
+        low = seen.min(0)
+        scaled = (seen - low) / np.maximum(seen.max(0) - low, 1e-12)
+        ax.imshow(
+            scaled.T, cmap=OBSERVATION_MAP, vmin=0, vmax=1, aspect="auto", interpolation="nearest"
+        )
+        mark_resets(ax, self.breaks, len(seen))
+        ax.set(title="observation", ylabel="number", xlabel="time (steps)")
+        ax.xaxis.set_major_locator(MaxNLocator(4, integer=True))
+        ax.yaxis.set_major_locator(MaxNLocator(5, integer=True, min_n_ticks=1))
+        self._clip(ax)
 
     def _draw_path(self, ax: Axes, goal_radius: float | None) -> None:
         rollout, env = self.rollout, self.env
@@ -129,7 +162,7 @@ class RolloutPicture:
             self.moving.append(self.cross)
 
     def _draw_memory(self, ax: Axes, limit: float | None) -> None:
-        memory = self.rollout.memory["hidden"][:, :, self.env]
+        memory = next(iter(self.rollout.memory.values()))[:, :, self.env]
         steps, layers, units = memory.shape[0], memory.shape[1], memory.shape[-1]
         ax.set_title("memory at the start of each step")
         if layers == 0:
@@ -141,20 +174,36 @@ class RolloutPicture:
         self._clip(ax)
 
     def _draw_action(self, ax: Axes) -> None:
-        shown = {name: values[:, self.env] for name, values in self.rollout.distribution.items()}
-        if "mean" in shown:
-            mean = shown["mean"]
-            names = ("x", "y") if mean.shape[1] == 2 else range(mean.shape[1])
-            labels = draw_gaussian(ax, mean, shown["std"], [str(name) for name in names])
+        if self.means is not None:
+            stds = self.rollout.distribution["std"][:, self.env].reshape(self.means.shape)
+            number = self.means.shape[1]
+            names = ["x", "y"] if self.has_path and number == 2 else [str(i) for i in range(number)]
+            self.names = draw_gaussian(ax, self.means, stds, names)
             self._clip(ax)
-            for values in mean.T:
+            for values in self.means.T:
                 self._follow(ax, values, ACTION)
-            self.names = labels
-            self.moving += labels
+            self.moving += self.names
         else:
-            draw_probs(ax, shown["probs"], [str(a) for a in range(shown["probs"].shape[1])])
+            draw_probs(ax, *self._probabilities())
             self._clip(ax)
-        ax.set(title="action: mean ± std" if "mean" in shown else "action probabilities", ylabel="")
+            if len(ax.get_yticks()) > 6:
+                ax.set_yticks(ax.get_yticks()[[0, -1]])
+        title = "action probabilities" if self.means is None else "action: mean ± std"
+        ax.set(title=title, ylabel="")
+
+    def _probabilities(self) -> tuple[np.ndarray, list[str]]:
+        """(T, rows) and the rows' names: "0" for an action, "1: 0" for one of several numbers."""
+        probs = self.rollout.distribution["probs"][:, self.env]
+        several = probs.ndim > 2 and probs.ndim > self.rollout.action[:, self.env].ndim
+        if not several:
+            probs = probs.reshape(len(probs), -1)
+            return probs, [str(action) for action in range(probs.shape[1])]
+        probs = probs.reshape(len(probs), -1, probs.shape[-1])
+        names = [f"{i}: {a}" for i in range(probs.shape[1]) for a in range(probs.shape[2])]
+        exists = (probs > 0).any(0).ravel()
+        return probs.reshape(len(probs), -1)[:, exists], [
+            name for name, there in zip(names, exists, strict=True) if there
+        ]
 
     def _draw_reward(self, ax: Axes) -> None:
         ax.plot(self.total, color=REWARD)
