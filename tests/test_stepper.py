@@ -17,6 +17,7 @@ from rnn_tutorial.rollout import record, zero
 from rnn_tutorial.widgets.stepper import ENVS, RolloutStepper, describe_branch, make_policy
 
 pytestmark = pytest.mark.slow
+S = gym.spaces
 
 
 @pytest.fixture
@@ -144,7 +145,21 @@ def test_nothing_is_drawn_to_the_right_of_the_present(env_id):
         assert (inside[:, round(frame.x0) + 2 : round(left)] != 255).any()
 
 
-S = gym.spaces
+def test_any_env_can_be_stepped_through():
+    stepper = RolloutStepper("CartPole-v1", "amnesiac")
+    before = stepper.image.value
+    stepper.show_step(20)
+    assert stepper.image.value != before
+    assert "the observation over time" in stepper.caption.value
+    assert "action probabilities" in stepper.caption.value
+    assert stepper.env.options[-1] == ("CartPole-v1", "CartPole-v1")
+
+
+def test_the_way_through_a_policy_of_any_spaces_is_told_with_its_shapes():
+    room = S.Dict(door=S.Discrete(3), pose=BOX)
+    way = describe_branch(RNNPolicy(room, S.MultiDiscrete([2, 3]), encoder="none"))
+    assert "observation door (), pose (3,) → encoder (1, 6)" in way
+    assert "→ action (2,), value ()" in way
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,8 @@ import ipywidgets as w
 import numpy as np
 import torch
 
+from rnn_tutorial.nest import first_leaf, leaves, map_nest
+from rnn_tutorial.observations import prepare, sample_batch
 from rnn_tutorial.plotting.rollout import RolloutPicture
 from rnn_tutorial.policy import RNNPolicy
 from rnn_tutorial.rollout import Rollout, record, zero
@@ -19,6 +21,7 @@ ENVS: dict[str, dict[str, Any]] = {
     "rnn_tutorial/CuedPoint-v0": {},
     "rnn_tutorial/PointTrial-v0": {"goal_sampler": "circle"},
 }
+STEPS = 100  # of an env that does not say how many an episode has
 POLICIES = ("recurrent", "amnesiac", "memoryless")
 
 
@@ -43,14 +46,16 @@ def make_policy(env: gym.Env, kind: str, seed: int) -> RNNPolicy:
 
 def describe_branch(policy: RNNPolicy) -> str:
     """Return the path of one observation through the policy, with measured shapes."""
-    obs = torch.zeros(policy.observation_space.shape or ())
-    features = policy.encoder(obs[None])
-    output, state = policy(obs)
-    hidden = state[0] if isinstance(state, tuple) else state
-    event = tuple(output.distribution.mean.shape) if not policy.discrete else ()
+    space = policy.observation_space
+    batch = policy.to_tensors(sample_batch(space))
+    features = policy.encoder(prepare(space, batch, 1, policy.dtype, policy.images))
+    output, state = policy(map_nest(lambda part: part[0], batch))
+    shapes = {name: tuple(part.shape[1:]) for name, part in leaves(batch)}
+    seen = shapes[""] if "" in shapes else ", ".join(f"{n} {s}" for n, s in shapes.items())
     return (
-        f"step: observation {tuple(obs.shape)} → encoder {tuple(features.shape)} → core, "
-        f"state {tuple(hidden.shape)} → action {event}, value {tuple(output.value.shape)}"
+        f"step: observation {seen} → encoder {tuple(features.shape)} → core, "
+        f"state {tuple(first_leaf(state).shape)} → action "
+        f"{tuple(output.distribution.event_shape)}, value {tuple(output.value.shape)}"
     )
 
 
@@ -58,7 +63,7 @@ class RolloutStepper(LiveView):
     """A rollout to step through: path, memory, action distribution, reward, shapes.
 
     Args:
-        env_id: one of `ENVS`.
+        env_id: one of `ENVS`, or the id of any single env.
         policy: one of `POLICIES`, or a name in `policies`.
         seed: of the weights, the env and the actions.
         policies: env id -> name -> a policy of your own, a further choice for that env.
@@ -78,7 +83,7 @@ class RolloutStepper(LiveView):
         self._loading = True
         labels = [{"description_width": width} for width in ("28px", "42px", "34px", "16px")]
         self.env = w.Dropdown(
-            options=[(name.split("/")[1], name) for name in ENVS],
+            options=[(name.split("/")[-1], name) for name in dict.fromkeys([*ENVS, env_id])],
             value=env_id,
             description="env",
             layout=share("160px", "220px"),
@@ -154,10 +159,10 @@ class RolloutStepper(LiveView):
     def _load(self) -> None:
         """Record a rollout of the present choice, and draw its picture."""
         env_id, kind = self.env.value, self.policy.value
-        env = gym.make(env_id, **ENVS[env_id])
+        env = gym.make(env_id, **ENVS.get(env_id, {}))
         own = self._own.get(env_id, {})
         policy = own[kind] if kind in own else make_policy(env, kind, self.seed.value)
-        steps = int(env.unwrapped.horizon)  # type: ignore[attr-defined]
+        steps = int(getattr(env.unwrapped, "horizon", STEPS))
         self.rollout: Rollout = record(
             policy,
             env,
@@ -182,8 +187,11 @@ class RolloutStepper(LiveView):
         return self.live.frame()
 
     def _describe(self) -> str:
+        seen = "path and goal" if self.picture.has_path else "the observation over time"
+        gaussian = self.picture.means is not None
+        action = "the action distribution's mean and spread" if gaussian else "action probabilities"
         return (
             f"A rollout of the {self.policy.value} policy in {self.env.value}, seed "
-            f"{self.seed.value}, at step {self.time.value}: path and goal, memory as a heat map up "
-            "to now, the action distribution's mean and spread, and the reward so far."
+            f"{self.seed.value}, at step {self.time.value}: {seen}, memory as a heat map up "
+            f"to now, {action}, and the reward so far."
         )
