@@ -81,7 +81,7 @@ def begin(
     """Reset all envs.
 
     Args:
-        policy, env: the actor, and a vector env.
+        policy, env: the actor, and a vector env with autoreset mode SAME_STEP or NEXT_STEP.
         seed: gives each env a seed of its own by `env_seeds`; a list holds a seed for each env.
         options: of `env.reset`.
     """
@@ -226,5 +226,8 @@ def autoreset_mode(env: VectorEnv) -> AutoresetMode:
 
 
 def as_vector(env: gym.Env) -> VectorEnv:
-    """Wrap a single env as a vector env with N = 1 and autoreset mode SAME_STEP."""
+    """Wrap a single env as a vector env with N = 1 and autoreset mode SAME_STEP.
+
+    Wrap the single env, if at all: gymnasium's vector wrappers of observations refuse SAME_STEP.
+    """
     return SyncVectorEnv([lambda: env], autoreset_mode=AutoresetMode.SAME_STEP)

@@ -6,6 +6,7 @@ import pytest
 from gymnasium.error import ResetNeeded
 from gymnasium.utils.env_checker import check_env
 from gymnasium.vector import AutoresetMode, SyncVectorEnv
+from gymnasium.wrappers.vector import NormalizeObservation
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -17,6 +18,8 @@ from rnn_tutorial.envs import (
     PreviousActionReward,
     SparsePointEnv,
 )
+from rnn_tutorial.policy import RNNPolicy
+from rnn_tutorial.rollout import record
 
 IDS = [
     "rnn_tutorial/Point-v0",
@@ -282,3 +285,12 @@ def vector_stepped(action):
 def test_registering_twice_does_nothing():
     rnn_tutorial.register_envs()
     assert all(name in gym.registry for name in IDS)
+
+
+def test_gymnasiums_vector_wrappers_of_observations_take_the_mode_that_we_name():
+    with pytest.raises(ValueError, match="SAME_STEP"):
+        NormalizeObservation(gym.make_vec(IDS[0], num_envs=2))
+    env = gym.make_vec(IDS[0], num_envs=2, autoreset_mode="NextStep")
+    wrapped = NormalizeObservation(env)
+    policy = RNNPolicy(wrapped.single_observation_space, wrapped.single_action_space)
+    assert len(record(policy, wrapped, 5, seed=0)) == 5

@@ -40,7 +40,8 @@ class PointVectorEnv(VectorEnv):
     Args:
         num_envs: N.
         goal_sampler, horizon: as in `PointEnv`.
-        autoreset_mode: SAME_STEP or NEXT_STEP.
+        autoreset_mode: SAME_STEP or NEXT_STEP. gymnasium's vector wrappers of observations, such as
+            NormalizeObservation, refuse SAME_STEP; with them, choose "NextStep".
 
     Example:
         >>> envs = gym.make_vec("rnn_tutorial/Point-v0", num_envs=2, horizon=1)
