@@ -6,6 +6,7 @@ https://onnx.ai/onnx/intro. Needs onnx and onnxscript (`pip install "rnn_tutoria
 """
 
 import warnings
+from copy import deepcopy
 from pathlib import Path
 
 import gymnasium as gym
@@ -71,7 +72,7 @@ def export(policy: RNNPolicy, path: str | Path) -> list[str]:
     and each part of the state with ".next" behind its name.
 
     Args:
-        policy: on any device; it stays as it is.
+        policy: on any device; it stays as it is, and a copy on the CPU is written.
         path: the file.
 
     Returns:
@@ -86,11 +87,12 @@ def export(policy: RNNPolicy, path: str | Path) -> list[str]:
         raise ImportError(
             'export needs onnx; get it with: pip install "rnn_tutorial[export]"'
         ) from error
+    policy = deepcopy(policy).cpu()
     names = input_names(policy)
     states = [part for _, part in leaves(policy.initial_state(3))]
     observations = policy.to_tensors(sample_batch(policy.observation_space, 3))
     # True, so that the tracer goes the way on which a state is cleared.
-    reset = torch.ones(3, dtype=torch.bool, device=policy.device)
+    reset = torch.ones(3, dtype=torch.bool)
     inputs = [*(part for _, part in leaves(observations)), *states, reset]
     outputs = ["action", *(f"{name}.next" for name in names[-len(states) - 1 : -1])]
     axes = {name: {0: "N"} for name in (*names, *outputs)}
