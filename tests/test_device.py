@@ -168,6 +168,7 @@ def test_what_looks_inside_works_as_well(device):
     assert states_when_shown(nested, map_nest(lambda part: part[:2], drawn)).shape[:2] == (2, 3)
 
 
+@pytest.mark.usefixtures("no_shape_hook")
 def test_a_policy_is_exported_from_where_it_is(device, tmp_path):
     pytest.importorskip("onnx")
     from rnn_tutorial.export import export
