@@ -55,7 +55,7 @@ def test_unroll_with_resets_equals_steps_and_the_cpu_forward_and_backward(device
     results = {}
     for place in ("cpu", device):
         moved = deepcopy(core).to(place)
-        seen = x.to(place).requires_grad_()
+        seen = x.to(place, copy=True).requires_grad_()
         state = moved.initial_state(4)
         output, last = moved.unroll(seen, state, reset.to(place))
         output.square().sum().backward()
