@@ -177,7 +177,7 @@ def load_policy(
     """Build a policy from the settings in a checkpoint's note and load its weights.
 
     Raises:
-        CheckpointError: as `load_checkpoint`.
+        CheckpointError: as `load_checkpoint`, and for a policy with a module of your own in it.
 
     Example:
         >>> from rnn_tutorial.data import data_path
@@ -189,7 +189,13 @@ def load_policy(
         )
     """
     _, note = read_checkpoint(path)
-    policy = RNNPolicy(observation_space, action_space, **note["policy_settings"])
+    try:
+        policy = RNNPolicy(observation_space, action_space, **note["policy_settings"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise CheckpointError(
+            f"{path}: its note does not tell how to build its policy ({error}); build the policy, "
+            "then use load_checkpoint"
+        ) from error
     load_checkpoint(path, policy)
     return policy
 

@@ -21,6 +21,7 @@ from rnn_tutorial.observations import (
     images_of,
     map_entries,
     prepared_shape,
+    sample_batch,
 )
 
 Encoder = str | nn.Module | Mapping[str, Any]
@@ -157,18 +158,11 @@ def _channels(shape: tuple[int, ...], images: str, name: str) -> str:
 
 def _count_features(encoder: nn.Module, space: gym.Space) -> int:
     zeros = map_entries(
-        lambda name, part, _: torch.zeros(2, *prepared_shape(part)), space, _skeleton(space)
+        lambda _, part, __: torch.zeros(2, *prepared_shape(part)), space, sample_batch(space)
     )
     shapes = map_nest(lambda part: tuple(part.shape[1:]), zeros)
     said = f"(B, *{shapes})" if isinstance(zeros, Tensor) else f"of shapes {shapes}"
     return _features_of(encoder, zeros, f"observations {said}")
-
-
-def _skeleton(space: gym.Space) -> Nest:
-    """A nest of the form of a space's observations."""
-    if isinstance(space, gym.spaces.Dict):
-        return {key: _skeleton(part) for key, part in space.items()}
-    return tuple(_skeleton(part) for part in space) if isinstance(space, gym.spaces.Tuple) else None
 
 
 def _features_of(encoder: nn.Module, zeros: Nest, said: str) -> int:

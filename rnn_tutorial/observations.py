@@ -277,6 +277,16 @@ def is_float_box(space: gym.Space) -> bool:
     return isinstance(space, spaces.Box) and space.dtype is not None and space.dtype.kind == "f"
 
 
+def sample_batch(space: gym.Space, n: int = 1) -> Nest:
+    """The space's lowest values, or zeros, as a batch (n, *obs) of arrays."""
+    if isinstance(space, spaces.Dict):
+        return {key: sample_batch(part, n) for key, part in space.items()}
+    if isinstance(space, spaces.Tuple):
+        return tuple(sample_batch(part, n) for part in space)
+    low = getattr(space, "start", 0)
+    return np.broadcast_to(low, (n, *(space.shape or ()))).astype(space.dtype)
+
+
 def _sizes(space: gym.Space) -> list[int]:
     """The number of values of each number of a Discrete or MultiDiscrete."""
     if isinstance(space, spaces.Discrete):
@@ -290,13 +300,3 @@ def _codes(space: gym.Space, array: Tensor) -> Tensor:
     flat = array.flatten(array.ndim - rank) if rank else array[..., None]
     start = torch.as_tensor(np.ravel(space.start), device=array.device)  # type: ignore[attr-defined]
     return flat - start
-
-
-def sample_batch(space: gym.Space, n: int = 1) -> Nest:
-    """The space's lowest values, or zeros, as a batch (n, *obs) of arrays."""
-    if isinstance(space, spaces.Dict):
-        return {key: sample_batch(part, n) for key, part in space.items()}
-    if isinstance(space, spaces.Tuple):
-        return tuple(sample_batch(part, n) for part in space)
-    low = getattr(space, "start", 0)
-    return np.broadcast_to(low, (n, *(space.shape or ()))).astype(space.dtype)

@@ -18,6 +18,7 @@ from gymnasium.vector import VectorEnv
 from rnn_tutorial.parallel import run_all
 from rnn_tutorial.policy import RNNPolicy
 from rnn_tutorial.ppo import train
+from rnn_tutorial.same_run import plain
 from rnn_tutorial.settings import Settings
 
 if TYPE_CHECKING:
@@ -120,17 +121,9 @@ def _train_run(run: Run, seed: int, outcome: Outcome | None) -> list[dict[str, A
     training = train(env, run.settings, seed=seed, progress=False, **run.policy).finished()
     said = dict(outcome(run, training.policy, seed)) if outcome else {}
     columns, said = (
-        {name: _plain(value) for name, value in each.items()} for each in (run.columns(seed), said)
+        {name: plain(value) for name, value in each.items()} for each in (run.columns(seed), said)
     )
     return [{**columns, "iteration": i, **row, **said} for i, row in enumerate(training.history, 1)]
-
-
-def _plain(value: Any) -> Any:
-    """A value as a table and JSON hold it: NumPy numbers as Python's, objects by their name."""
-    if isinstance(value, np.generic):
-        return value.item()
-    known = (bool, int, float, str, type(None))
-    return value if isinstance(value, known) else getattr(value, "__qualname__", str(value))
 
 
 def bootstrap_interval(

@@ -1,10 +1,12 @@
 """Which run a checkpoint belongs to: its env, settings and seed, and what makes it another run."""
 
+import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import gymnasium as gym
+import numpy as np
 from gymnasium.vector import VectorEnv
 
 from rnn_tutorial.checkpoint import CheckpointError
@@ -23,7 +25,7 @@ def describe(
     spec = env.spec or getattr(next(iter(getattr(env.unwrapped, "envs", ())), None), "spec", None)
     about = {
         "id": spec and spec.id,
-        "settings": {k: _plain(v) for k, v in (spec.kwargs if spec else {}).items()},
+        "settings": {k: plain(v) for k, v in (spec.kwargs if spec else {}).items()},
         "num_envs": env.num_envs,
         "observation_space": str(env.single_observation_space),
         "action_space": str(env.single_action_space),
@@ -31,14 +33,17 @@ def describe(
     return {
         "seed": seed,
         "settings": asdict(settings),
-        "policy_settings": policy_settings,
+        "policy_settings": json.loads(json.dumps(policy_settings, default=plain)),
         "env": about,
     }
 
 
-def _plain(value: Any) -> Any:
-    """A setting as JSON can hold it."""
-    return value if isinstance(value, (bool, int, float, str, type(None))) else str(value)
+def plain(value: Any) -> Any:
+    """A setting as JSON and a table hold it: NumPy's numbers as Python's, objects by their name."""
+    if isinstance(value, np.generic):
+        return value.item()
+    known = (bool, int, float, str, type(None))
+    return value if isinstance(value, known) else getattr(value, "__qualname__", str(value))
 
 
 def require_same_run(path: str | Path, note: dict[str, Any], found: dict[str, Any]) -> None:

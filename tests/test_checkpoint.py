@@ -127,9 +127,21 @@ def test_another_run_is_told_by_its_settings(path):
         train(make_env(), settings, seed=7, checkpoint=path, **options)
 
 
-def test_a_module_of_the_readers_own_is_refused_before_training(path):
-    with pytest.raises(TypeError, match="not JSON serializable"):
-        run(2, checkpoint=path, encoder=nn.Linear(5, 8))
+def test_a_module_of_the_readers_own_is_saved_and_gone_on_with(path):
+    def own():
+        torch.manual_seed(5)
+        return nn.Sequential(nn.Flatten(), nn.Linear(5, 8), nn.Tanh())
+
+    whole = run(4, encoder=own())
+    run(2, encoder=own(), checkpoint=path)
+    resumed = run(4, encoder=own(), checkpoint=path)
+    expected = whole.policy.state_dict()
+    assert all(torch.equal(v, expected[k]) for k, v in resumed.policy.state_dict().items())
+    with pytest.raises(CheckpointError, match="belongs to another run; encoder: expected"):
+        run(4, encoder=nn.Sequential(nn.Flatten(), nn.Linear(5, 8)), checkpoint=path)
+    env = make_env()
+    with pytest.raises(CheckpointError, match="build the policy, then use load_checkpoint"):
+        load_policy(path, env.single_observation_space, env.single_action_space)
 
 
 def test_every_flipped_bit_is_found(path):

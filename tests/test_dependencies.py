@@ -60,7 +60,7 @@ MAY_IMPORT = {
     "export": {"actions", "nest", "observations", "policy", "recurrent"},
     "data": set(),
     "parallel": {"__init__"},
-    "runs": {"parallel", "policy", "ppo", "settings"},
+    "runs": {"parallel", "policy", "ppo", "same_run", "settings"},
     "doctor": {
         "acting",
         "actions",
