@@ -1,6 +1,7 @@
 """What several test files share."""
 
 import csv
+from itertools import combinations
 from pathlib import Path
 
 import jaxtyping
@@ -40,6 +41,29 @@ def shapes_are_checked_in_fast_tests(request):
 def generator():
     """A seeded torch generator."""
     return torch.Generator().manual_seed(0)
+
+
+@pytest.fixture
+def texts_fit():
+    """Asserts that the texts of a figure's first axes neither overlap nor leave the figure."""
+
+    def check(fig, touching=0.0):
+        """`touching`: by how many pixels the boxes of two texts, one above the other, may meet."""
+        fig.canvas.draw()
+        texts = [text for text in fig.axes[0].texts if text.get_text()]
+        boxes = [(text.get_text(), text.get_window_extent()) for text in texts]
+        assert boxes
+        for text, box in boxes:
+            assert fig.bbox.x0 <= box.x0, text
+            assert box.x1 <= fig.bbox.x1, text
+            assert fig.bbox.y0 <= box.y0, text
+            assert box.y1 <= fig.bbox.y1, text
+        for (text, box), (other_text, other) in combinations(boxes, 2):
+            wide = min(box.x1, other.x1) - max(box.x0, other.x0)
+            high = min(box.y1, other.y1) - max(box.y0, other.y0)
+            assert wide <= 0 or high <= touching, (text, other_text)
+
+    return check
 
 
 def read_verdicts():

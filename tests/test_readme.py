@@ -24,7 +24,7 @@ PYTHON_LINES = blocks("python")
 
 @pytest.mark.slow
 def test_the_package_in_ten_lines_runs():
-    rollout, doctor = PYTHON_LINES
+    rollout, _, doctor = PYTHON_LINES
     assert len(rollout.splitlines()) <= 10
     run = subprocess.run(
         [sys.executable, "-c", rollout + doctor], capture_output=True, text=True, check=False
@@ -32,6 +32,25 @@ def test_the_package_in_ten_lines_runs():
     assert run.returncode == 0, run.stderr
     assert run.stdout.startswith("Rollout(T=60, N=8, episodes=16)")
     assert "RNNPolicy: healthy (20 passed, 0 failed" in run.stdout
+
+
+@pytest.mark.slow
+def test_the_lines_about_your_own_task_run_and_go_on(tmp_path):
+    _, task, _ = PYTHON_LINES
+    for iterations in (1, 2):
+        short = task.replace("iterations=60", f"iterations={iterations}")
+        assert short != task
+        run = subprocess.run(
+            [sys.executable, "-c", short + "print(len(run.history))"],
+            capture_output=True,
+            text=True,
+            check=False,
+            cwd=tmp_path,
+        )
+        assert run.returncode == 0, run.stderr
+        mean, length = run.stdout.split()
+        assert float(mean) > 5
+        assert int(length) == iterations
 
 
 def test_every_link_leads_to_a_file():

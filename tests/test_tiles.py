@@ -1,7 +1,5 @@
 """Tiles: they land where PyTorch and NumPy put them, and their texts stay apart."""
 
-import itertools
-
 import pytest
 import torch
 from matplotlib.colors import to_hex
@@ -75,15 +73,8 @@ def test_packed_tiles_and_batch_sizes_are_those_of_torch(lengths):
     [draw_reshape_and_transpose(), draw_reshape_and_transpose(2, 4), draw_packed([8, 5, 3])],
     ids=["3 envs", "2 envs", "packed"],
 )
-def test_texts_neither_overlap_nor_leave_the_figure(fig):
-    fig.canvas.draw()
-    boxes = [(text.get_text(), text.get_window_extent()) for text in fig.axes[0].texts]
-    for text, box in boxes:
-        assert fig.bbox.x0 <= box.x0, text
-        assert box.x1 <= fig.bbox.x1, text
-        assert box.y1 <= fig.bbox.y1, text
-    for (text, box), (other_text, other) in itertools.combinations(boxes, 2):
-        assert not box.overlaps(other), (text, other_text)
+def test_texts_neither_overlap_nor_leave_the_figure(fig, texts_fit):
+    texts_fit(fig)
 
 
 def test_two_settings_are_two_pictures():
