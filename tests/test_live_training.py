@@ -104,6 +104,11 @@ def test_an_axis_without_limits_follows_the_numbers_and_rests_while_they_fit():
         seen.append(ax.get_ylim())
         assert all(seen[-1][0] < r < seen[-1][1] for r in returns if np.isfinite(r))
     assert seen[1] == seen[2] != seen[3]
+    view.follow("GRU")(training(20.0, float("nan")))
+    assert view._labels["GRU"].get_text() == ""
+    view.menu.value = "entropy"  # of a history that does not hold it
+    assert view._labels["GRU"].get_text() == ""
+    assert view.failure.value == ""
 
 
 def test_as_a_context_it_stores_the_last_picture_and_not_the_empty_one(monkeypatch):

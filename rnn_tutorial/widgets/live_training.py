@@ -171,8 +171,9 @@ class LiveCurves(LiveView):
         for name in self.histories:
             steps, values = self.curve(name)
             self._lines[name].set_data(steps, values)
-            self._labels[name].set_text(f"{name}: {self._said(values[-1])}" if values else "")
-            if values and math.isfinite(values[-1]):
+            known = bool(values) and math.isfinite(values[-1])
+            self._labels[name].set_text(f"{name}: {self._said(values[-1])}" if known else "")
+            if known:
                 begun.append((self._labels[name], (steps[-1], values[-1])))
         move_names([label for label, _ in begun], np.array([end for _, end in begun]))
         return self._live.frame()
