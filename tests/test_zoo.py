@@ -5,6 +5,7 @@ import traceback
 from dataclasses import replace
 
 import gymnasium as gym
+import numpy as np
 import pytest
 import torch
 
@@ -14,6 +15,7 @@ from rnn_tutorial.doctor.learning import examine_learner
 from rnn_tutorial.doctor.zoo import BUGS
 from rnn_tutorial.doctor.zoo.changed import Change, ChangedPackage, healthy_source
 from rnn_tutorial.doctor.zoo.treatment import CURES, course, treated
+from rnn_tutorial.rollout import record
 
 SPACES = (gym.spaces.Box(-9.0, 9.0, (5,)), gym.spaces.Box(-1.0, 1.0, (2,)))
 COURSES = {bug.course: bug for bug in BUGS.values()}
@@ -168,3 +170,20 @@ def test_the_first_patient_is_cured_one_disease_at_a_time():
         assert gone not in verdicts[place]
         assert gone is None or gone in verdicts[place - 1]
     assert "init_hidden" in treated(len(CURES)).diff
+
+
+ACTS_WRONGLY = ("never_reset", "reset_after_step", "reset_clears_all", "mask_as_index")
+ACTS_WRONGLY += ("cell_not_cleared", "first_layer_cleared")
+# These act as the healthy policy does: wrong are a training branch, an argument, a gradient.
+ACTS_RIGHTLY = ("reset_one_early_in_training", "reset_in_place", "cleared_behind_autograd")
+
+
+@pytest.mark.parametrize("name", ACTS_WRONGLY + ACTS_RIGHTLY)
+def test_a_record_shows_the_reset_bugs_of_acting(name):
+    bug = BUGS[name]
+    torch.manual_seed(0)
+    policy = bug.healthy.policy(hidden_size=16)
+    env = bug.task.env(4)
+    values = [record(each, env, 40, seed=0).value for each in (policy, bug.infect(policy))]
+    alike = np.allclose(values[0], values[1], atol=1e-6)
+    assert alike == (name in ACTS_RIGHTLY)
