@@ -80,6 +80,13 @@ def export(policy: RNNPolicy, path: str | Path) -> list[str]:
 
     Raises:
         ImportError: without onnx.
+
+    Example:
+        >>> from tempfile import TemporaryDirectory
+        >>> policy = RNNPolicy(gym.spaces.Box(-1.0, 1.0, (3,)), gym.spaces.Discrete(2))
+        >>> with TemporaryDirectory() as folder:
+        ...     export(policy, Path(folder) / "step.onnx")
+        ['obs', 'hidden', 'reset']
     """
     try:
         import onnx

@@ -36,6 +36,7 @@ RUN = """code => {
   const notebook = window.jupyterapp.shell.currentWidget.content;
   const found = notebook.widgets.findIndex(cell => cell.model.type === 'code'
     && cell.model.sharedModel.getSource().includes(code));
+  if (code && found < 0) throw new Error('no cell holds ' + code);
   window.lastCell = code ? found : notebook.widgets.length - 1;
   notebook.activeCellIndex = 0;
   notebook.extendContiguousSelectionTo(window.lastCell);
@@ -153,6 +154,7 @@ def open_and_run(browser: Any, address: str, code: str = "") -> Any:
 
     Raises:
         RuntimeError: if a cell failed.
+        playwright.sync_api.Error: if no cell holds the code.
     """
     page = browser.new_context(viewport={"width": 1400, "height": 1000}).new_page()
     page.complaints = []
