@@ -19,7 +19,7 @@ from rnn_tutorial.plotting.figures import HOUSE_STYLE, figure
 from rnn_tutorial.plotting.learning import draw_oracle
 from rnn_tutorial.plotting.memory import move_names
 from rnn_tutorial.ppo import Training
-from rnn_tutorial.widgets.live import LiveFigure, LiveView, share
+from rnn_tutorial.widgets.live import LiveFigure, LiveView, row, share
 
 STYLES = ("-", (0, (2, 1)), (0, (5, 1, 1, 1)))
 # The columns of `Training.history` that can be shown, with the names of their axes.
@@ -97,7 +97,7 @@ class LiveCurves(LiveView):
         self._set_axis()
         _make_room(self._ax, list(self._labels.values()))
         self._live = LiveFigure(fig, [*self._lines.values(), *self._labels.values()])
-        super().__init__([self.menu], self._picture, self._alt)
+        super().__init__([row(self.menu)], self._picture, self._alt)
         self.menu.observe(self.refresh, names="value")
 
     def follow(self, name: str) -> Callable[[Training], None]:

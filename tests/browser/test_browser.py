@@ -147,6 +147,8 @@ def test_07_the_curves_grow_while_the_cell_runs(lab):
     assert len(pictures) > 3  # how many are seen depends on how busy the machine is
     view.no_failure()
     view.photograph("07_curves")
+    view.moves(lambda: view.choose("show", "entropy"))
+    view.photograph("07_entropy")
 
 
 def test_08_a_swap_at_another_time_and_another_pair(lab):
