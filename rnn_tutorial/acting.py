@@ -14,7 +14,7 @@ import torch
 from gymnasium.vector import AutoresetMode, SyncVectorEnv, VectorEnv
 from torch import Tensor
 
-from rnn_tutorial.actions import draw_action
+from rnn_tutorial.actions import draw_action, same_actions
 from rnn_tutorial.interventions import Intervention
 from rnn_tutorial.nest import Nest
 from rnn_tutorial.observations import final_observation, stack
@@ -84,8 +84,15 @@ def begin(
         policy, env: the actor, and a vector env with autoreset mode SAME_STEP or NEXT_STEP.
         seed: gives each env a seed of its own by `env_seeds`; a list holds a seed for each env.
         options: of `env.reset`.
+
+    Raises:
+        ValueError: for a vector env without autoreset, a policy with other actions than the env's,
+            or a seed that is no whole number, at least 0.
     """
     autoreset_mode(env)
+    ours, theirs = policy.action_space, env.single_action_space
+    if not same_actions(ours, theirs):
+        raise ValueError(f"policy: expected the env's actions {theirs}, got a policy for {ours}")
     n, yes = env.num_envs, np.ones(env.num_envs, bool)
     seeds = seed if isinstance(seed, list) else env_seeds(seed, n)
     try:
@@ -167,7 +174,7 @@ def env_seeds(seed: int | tuple[int, ...], n: int) -> list[int]:
         seed: one number or several, such as (seed, iteration), each at least 0.
 
     Raises:
-        ValueError: for a negative seed.
+        ValueError: for a seed that is no whole number, at least 0.
 
     Example:
         >>> len({*env_seeds(0, 64), *env_seeds(1, 64), *env_seeds((0, 1), 64)})
@@ -175,9 +182,16 @@ def env_seeds(seed: int | tuple[int, ...], n: int) -> list[int]:
         >>> env_seeds(0, 64)[:2] == env_seeds(0, 2)
         True
     """
-    if min(seed if isinstance(seed, tuple) else (seed,)) < 0:
-        raise ValueError(f"seed: expected at least 0, got {seed}")
+    for number in seed if isinstance(seed, tuple) else (seed,):
+        check_seed(number)
     return [int(number) for number in np.random.SeedSequence(seed).generate_state(n)]
+
+
+def check_seed(seed: Any) -> int:
+    """Return a seed as Python's number; a ValueError unless it is a whole number, at least 0."""
+    if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or seed < 0:
+        raise ValueError(f"seed: expected a whole number, at least 0, got {seed!r}")
+    return int(seed)
 
 
 def executed(action: Any, space: gym.Space) -> Array:
@@ -229,5 +243,10 @@ def as_vector(env: gym.Env) -> VectorEnv:
     """Wrap a single env as a vector env with N = 1 and autoreset mode SAME_STEP.
 
     Wrap the single env, if at all: gymnasium's vector wrappers of observations refuse SAME_STEP.
+
+    Raises:
+        TypeError: for anything else than an env.
     """
+    if not isinstance(env, gym.Env):
+        raise TypeError(f"env: expected a gymnasium env, an instance and no id, got {env!r}")
     return SyncVectorEnv([lambda: env], autoreset_mode=AutoresetMode.SAME_STEP)

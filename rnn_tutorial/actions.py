@@ -48,6 +48,16 @@ def number_of_parameters(space: gym.Space) -> int:
     return math.prod(space.shape or ())
 
 
+def same_actions(space: Any, other: Any) -> bool:
+    """Whether two spaces have actions of one kind and size, whatever their bounds."""
+
+    def form(of: Any) -> tuple[Any, ...]:
+        sizes = np.ravel(getattr(of, "nvec", getattr(of, "n", 0)))
+        return type(of), of.shape, sizes.tolist()
+
+    return form(space) == form(other)
+
+
 class Gaussian(Normal):
     """A Normal whose mean and standard deviation have the same shape already.
 

@@ -213,15 +213,15 @@ def check_array(
         expected = ", ".join([*axes, *map(str, shape)])
         raise ValueError(f"{said}: expected shape ({expected}), got {tuple(size)}")
     if 0 in size[:lead]:
-        raise ValueError(f"{said}: expected at least one of each of {axes}, got {tuple(size)}")
+        expected = " and ".join(axes)
+        raise ValueError(f"{said}: expected {expected} of at least 1, got {tuple(size)}")
     # A sum is finite only if its terms are, and costs less than looking at each of them.
     if dtype is not None and not isfinite(array.detach().sum()):
         finite = array.isfinite()
         if not finite.all():
-            where = tuple((~finite).nonzero()[0, :lead].tolist())
-            raise ValueError(
-                f"{said}: expected finite numbers, got NaN or inf first at {axes} {where}"
-            )
+            first = zip(axes, (~finite).nonzero()[0, :lead].tolist(), strict=True)
+            where = ", ".join(f"{axis} {index}" for axis, index in first)
+            raise ValueError(f"{said}: expected finite numbers, got NaN or inf, first at {where}")
 
 
 def prepare(

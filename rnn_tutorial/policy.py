@@ -73,7 +73,7 @@ class RNNPolicy(nn.Module):
 
     Raises:
         TypeError: for a space of another kind.
-        ValueError: for an unknown cell or encoder.
+        ValueError: for an unknown cell or encoder, or a size that is no whole number from 1 on.
 
     Example:
         >>> box = gym.spaces.Box(-1.0, 1.0, (3,))
@@ -101,6 +101,10 @@ class RNNPolicy(nn.Module):
         normalise_observations: bool = False,
     ) -> None:
         super().__init__()
+        sizes = {"hidden_size": hidden_size, "num_layers": num_layers, "encoder_size": encoder_size}
+        for name, size in sizes.items():
+            if isinstance(size, bool) or not isinstance(size, int) or size < 1:
+                raise ValueError(f"{name}: expected a whole number, at least 1, got {size!r}")
         check_space(observation_space, images)
         self.observation_space, self.action_space = observation_space, action_space
         self.images, self.obs_shape = images, observation_space.shape

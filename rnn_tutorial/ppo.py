@@ -18,7 +18,7 @@ from gymnasium.vector import VectorEnv
 from torch import Tensor
 from tqdm import tqdm
 
-from rnn_tutorial.acting import Carry, as_vector, autoreset_mode, begin
+from rnn_tutorial.acting import Carry, as_vector, autoreset_mode, begin, check_seed
 from rnn_tutorial.buffer import (
     NotFiniteError,
     RolloutBuffer,
@@ -228,7 +228,7 @@ def train(
         >>> [row["steps"] for row in training.history]
         [60, 120]
     """
-    settings = settings or Settings()
+    settings, seed = settings or Settings(), check_seed(seed)
     vector = _as_vector(env)
     policy = _make_policy(vector, policy, seed, policy_settings)
     if device is not None:

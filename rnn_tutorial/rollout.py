@@ -10,7 +10,7 @@ import torch
 from gymnasium.vector import VectorEnv
 from jaxtyping import Float
 
-from rnn_tutorial.acting import act, as_vector, begin
+from rnn_tutorial.acting import act, as_vector, begin, check_seed
 from rnn_tutorial.actions import distribution_parameters
 from rnn_tutorial.interventions import Intervention, freeze, replace, zero
 from rnn_tutorial.nest import Nest, leaves, map_nest
@@ -137,7 +137,7 @@ def record(
         options: of the first reset, e.g. {"goal": (x, y)}.
 
     Raises:
-        ValueError: for fewer than one step, or a vector env without autoreset.
+        ValueError: for fewer than one step, or what `rnn_tutorial.acting.begin` refuses.
 
     Example:
         >>> envs = gym.make_vec("rnn_tutorial/CuedPoint-v0", num_envs=2)
@@ -148,8 +148,8 @@ def record(
     """
     if num_steps < 1:
         raise ValueError(f"num_steps: expected at least 1, got {num_steps}")
-    vector, seeds = _vector_and_seeds(env, seed)
-    generator = torch.Generator(policy.device).manual_seed(seed)
+    vector, seeds = _vector_and_seeds(env, check_seed(seed))
+    generator = torch.Generator(policy.device).manual_seed(int(seed))
     carry = begin(policy, vector, seeds, options)
     info, n = _numbers(carry.info, vector.num_envs), vector.num_envs
     loop = act(
@@ -211,7 +211,7 @@ def episode_returns(
         seed: of the env's first reset and of the actions.
 
     Raises:
-        ValueError: for fewer than one episode.
+        ValueError: for fewer than one episode, or what `rnn_tutorial.acting.begin` refuses.
 
     Example:
         >>> envs = gym.make_vec("rnn_tutorial/CuedPoint-v0", num_envs=2)
@@ -221,8 +221,8 @@ def episode_returns(
     """
     if episodes < 1:
         raise ValueError(f"episodes: expected at least 1, got {episodes}")
-    vector, seeds = _vector_and_seeds(env, seed)
-    generator = torch.Generator(policy.device).manual_seed(seed)
+    vector, seeds = _vector_and_seeds(env, check_seed(seed))
+    generator = torch.Generator(policy.device).manual_seed(int(seed))
     carry, n = begin(policy, vector, seeds), vector.num_envs
     played: list[list[float]] = [[] for _ in range(n)]
     wanted = [episodes // n + (i < episodes % n) for i in range(n)]

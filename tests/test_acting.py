@@ -181,7 +181,7 @@ def test_envs_of_different_seeds_share_no_stream():
     policy = policy_for(env)
     goals = [begin(policy, env, seed).info["goal"] for seed in (0, 1)]
     assert not {*map(tuple, goals[0])} & {*map(tuple, goals[1])}
-    with pytest.raises(ValueError, match="seed: expected at least 0, got -1"):
+    with pytest.raises(ValueError, match="seed: expected a whole number, at least 0, got -1"):
         record(policy, env, 1, seed=-1)
 
 

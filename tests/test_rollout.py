@@ -355,6 +355,7 @@ class Broken(gym.Env):
         return np.full(2, np.nan, np.float32), 0.0, False, False, {}
 
 
+@pytest.mark.usefixtures("no_shape_hook")
 def test_bad_input_gets_an_error_that_says_expected_and_got():
     env = make_vec()
     policy = make_policy(env)
@@ -365,6 +366,14 @@ def test_bad_input_gets_an_error_that_says_expected_and_got():
         record(policy, off, 1, seed=0)
     with pytest.raises(ValueError, match=r"obs: expected shape \(N, 5\), got \(3, 2\)"):
         record(policy, make_vec("rnn_tutorial/Point-v0"), 1, seed=0)
+    for seed in (-1, 1.5, "a", None, True):
+        with pytest.raises(ValueError, match="seed: expected a whole number, at least 0, got"):
+            record(policy, env, 1, seed=seed)
+    with pytest.raises(TypeError, match="env: expected a gymnasium env"):
+        record(policy, CUED, 1, seed=0)
+    pole = gym.make("CartPole-v1")
+    with pytest.raises(ValueError, match=r"env's actions Discrete\(2\), got a policy for Box"):
+        record(policy, pole, 1, seed=0)
     broken = Broken()
     with pytest.raises(ValueError, match="obs: expected finite numbers"):
         record(make_policy(broken), broken, 3, seed=0)
