@@ -10,7 +10,7 @@ import torch
 from gymnasium.vector import VectorEnv
 from jaxtyping import Float
 
-from rnn_tutorial.acting import act, as_vector, begin, check_seed
+from rnn_tutorial.acting import Carry, act, as_vector, begin, check_seed
 from rnn_tutorial.actions import distribution_parameters
 from rnn_tutorial.interventions import Intervention, freeze, replace, zero
 from rnn_tutorial.nest import Nest, leaves, map_nest
@@ -148,9 +148,7 @@ def record(
     """
     if num_steps < 1:
         raise ValueError(f"num_steps: expected at least 1, got {num_steps}")
-    vector, seeds = _vector_and_seeds(env, check_seed(seed))
-    generator = torch.Generator(policy.device).manual_seed(int(seed))
-    carry = begin(policy, vector, seeds, options)
+    vector, carry, generator = _begin(policy, env, seed, options)
     info, n = _numbers(carry.info, vector.num_envs), vector.num_envs
     loop = act(
         policy,
@@ -221,9 +219,8 @@ def episode_returns(
     """
     if episodes < 1:
         raise ValueError(f"episodes: expected at least 1, got {episodes}")
-    vector, seeds = _vector_and_seeds(env, check_seed(seed))
-    generator = torch.Generator(policy.device).manual_seed(int(seed))
-    carry, n = begin(policy, vector, seeds), vector.num_envs
+    vector, carry, generator = _begin(policy, env, seed)
+    n = vector.num_envs
     played: list[list[float]] = [[] for _ in range(n)]
     wanted = [episodes // n + (i < episodes % n) for i in range(n)]
     for step in act(policy, vector, carry, generator=generator, deterministic=deterministic):
@@ -236,9 +233,22 @@ def episode_returns(
     )
 
 
-def _vector_and_seeds(env: gym.Env | VectorEnv, seed: int) -> tuple[VectorEnv, int | list[int]]:
-    """A single env keeps the seed that it is given; a vector env's envs get one each."""
-    return (env, seed) if isinstance(env, VectorEnv) else (as_vector(env), [seed])
+def _begin(
+    policy: RNNPolicy,
+    env: gym.Env | VectorEnv,
+    seed: int,
+    options: dict[str, Any] | None = None,
+) -> tuple[VectorEnv, Carry, torch.Generator]:
+    """A vector env at its first step, and the generator of the actions.
+
+    A single env keeps the seed that it is given; a vector env's envs get one each.
+    """
+    seed = check_seed(seed)
+    generator = torch.Generator(policy.device).manual_seed(seed)
+    if isinstance(env, VectorEnv):
+        return env, begin(policy, env, seed, options), generator
+    vector = as_vector(env)
+    return vector, begin(policy, vector, [seed], options), generator
 
 
 def _arrays(tensors: Nest) -> Nest:

@@ -179,11 +179,8 @@ class LiveCurves(LiveView):
         return self._live.frame()
 
     def _alt(self) -> str:
-        found = [
-            f"{name} {self._said(values[-1])}"
-            for name, (_, values) in ((name, self.curve(name)) for name in self.histories)
-            if values
-        ]
+        curves = {name: self.curve(name)[1] for name in self.histories}
+        found = [f"{name} {self._said(v[-1])}" for name, v in curves.items() if v]
         shown = self.menu.value.replace("_", " ")
         words = (
             f"Learning curves{self.title and f' ({self.title})'}, with the last {shown} of each: "
