@@ -15,11 +15,17 @@ from gymnasium.vector import AutoresetMode, SyncVectorEnv, VectorEnv
 from torch import Tensor
 
 from rnn_tutorial.actions import draw_action, same_actions
+from rnn_tutorial.checks import whole_number
 from rnn_tutorial.interventions import Intervention
-from rnn_tutorial.nest import Nest
-from rnn_tutorial.observations import final_observation, stack
+from rnn_tutorial.last_observations import (
+    count_suspects,
+    keep_last_observations,
+    last_observations,
+)
+from rnn_tutorial.nest import Nest, same_numbers
+from rnn_tutorial.observations import same_observations
 from rnn_tutorial.policy import PolicyOutput, RNNPolicy
-from rnn_tutorial.recurrent import State, clear_state
+from rnn_tutorial.recurrent import State, clear_state, map_state
 
 Array = np.ndarray
 
@@ -86,13 +92,13 @@ def begin(
         options: of `env.reset`.
 
     Raises:
-        ValueError: for a vector env without autoreset, a policy with other actions than the env's,
-            or a seed that is no whole number, at least 0.
+        ValueError: for a vector env without autoreset, a policy with other observations or actions
+            than the env's, or a seed that is no whole number, at least 0.
     """
-    autoreset_mode(env)
-    ours, theirs = policy.action_space, env.single_action_space
-    if not same_actions(ours, theirs):
-        raise ValueError(f"policy: expected the env's actions {theirs}, got a policy for {ours}")
+    mode = autoreset_mode(env)
+    check_spaces(policy, env)
+    if mode == AutoresetMode.SAME_STEP:
+        keep_last_observations(env)
     n, yes = env.num_envs, np.ones(env.num_envs, bool)
     seeds = seed if isinstance(seed, list) else env_seeds(seed, n)
     try:
@@ -121,11 +127,15 @@ def act(
         generator: of the actions, on the policy's device; None means torch's global generator.
         deterministic: takes each distribution's mode instead of drawing.
         intervention: maps t and the state, cleared where an episode begins, to the state that step
-            t starts from. Where it returns another state, the policy starts from exactly this and
-            gets no reset.
+            t starts from; it may also change the state in place. Where the state is another one
+            then, the policy starts from exactly this and gets no reset.
 
     Yields:
         One `Step` after another.
+
+    Raises:
+        ValueError: for rewards or flags of another shape than (N,), or a SAME_STEP env without its
+            last observations.
 
     Example:
         >>> from itertools import islice
@@ -137,18 +147,24 @@ def act(
     """
     mode, space, device, t = autoreset_mode(env), env.single_action_space, policy.device, 0
     same_step = mode == AutoresetMode.SAME_STEP
+    suspect: int | None = 0
     while True:
         now, reset = carry, torch.as_tensor(carry.reset, device=device)
         if intervention is not None:
             cleared = clear_state(now.state, reset)
-            chosen = intervention(t, cleared)
-            if chosen is not cleared:
+            given = map_state(torch.clone, cleared)
+            chosen = intervention(t, given)
+            if chosen is not given or not same_numbers(given, cleared):
                 now, reset = now._replace(state=chosen), torch.zeros_like(reset)
         with torch.no_grad():
             output, state = policy.step(now.observation, now.state, reset)
             action = draw_action(output.distribution, deterministic, generator)
         result = env.step(executed(action.cpu().numpy(), space))
-        reward, terminated, truncated = (np.array(part) for part in result[1:4])
+        reward = _row("rewards", result[1], len(reset), "biuf").astype(np.float64)
+        terminated, truncated = (
+            _row(name, part, len(reset), "b")
+            for name, part in zip(("terminated", "truncated"), result[2:4], strict=True)
+        )
         observation, info = policy.to_tensors(result[0]), result[4]
         ends, earned = terminated | truncated, now.earned + reward
         ended, returns, last = [], [], None
@@ -156,8 +172,8 @@ def act(
             ended = np.flatnonzero(ends).tolist()
             returns, earned = earned[ended].tolist(), np.where(ends, 0.0, earned)
             if same_step:
-                rows = [final_observation(info["final_obs"], i) for i in ended]
-                last = policy.to_tensors(stack(rows))
+                last = policy.to_tensors(last_observations(info, ended, observation))
+                suspect = count_suspects(suspect, now.observation, last, observation, ended)
         flags = next_flags(mode, ends, now.valid)
         carry = Carry(observation, *flags, state, earned, info)
         yield Step(now, output, action, reward, terminated, truncated, ended, last, returns, carry)
@@ -189,9 +205,34 @@ def env_seeds(seed: int | tuple[int, ...], n: int) -> list[int]:
 
 def check_seed(seed: Any) -> int:
     """Return a seed as Python's number; a ValueError unless it is a whole number, at least 0."""
-    if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or seed < 0:
-        raise ValueError(f"seed: expected a whole number, at least 0, got {seed!r}")
-    return int(seed)
+    return whole_number("seed", seed, 0, 2**63 - 1)  # torch's generators take no larger one
+
+
+def check_spaces(policy: RNNPolicy, env: VectorEnv, exactly: bool = False) -> None:
+    """Raise a ValueError for a policy with other observations or actions than the env's.
+
+    Args:
+        exactly: the bounds of the actions count as well, since the mean reaches as far as they do.
+    """
+    ours, theirs = policy.observation_space, env.single_observation_space
+    if not same_observations(ours, theirs):
+        raise ValueError(
+            f"policy: expected the env's observations {theirs}, got a policy for {ours}"
+        )
+    ours, theirs = policy.action_space, env.single_action_space
+    if not same_actions(ours, theirs) or (exactly and ours != theirs):
+        raise ValueError(f"policy: expected the env's actions {theirs}, got a policy for {ours}")
+
+
+def _row(name: str, values: Any, n: int, kinds: str) -> Array:
+    """A copy of N numbers or flags, as an env returned them."""
+    array = np.array(values)
+    if array.shape != (n,) or array.dtype.kind not in kinds:
+        kind = "bool" if kinds == "b" else "numbers"
+        raise ValueError(
+            f"env: expected {name} of shape ({n},), {kind}, got {array.dtype} {array.shape}"
+        )
+    return array
 
 
 def executed(action: Any, space: gym.Space) -> Array:
@@ -233,8 +274,11 @@ def autoreset_mode(env: VectorEnv) -> AutoresetMode:
         ValueError: for an env with DISABLED, or one that does not say.
     """
     mode = (env.metadata or {}).get("autoreset_mode")
+    if isinstance(mode, str) and mode in {each.value for each in AutoresetMode}:
+        mode = AutoresetMode(mode)
     if mode not in (AutoresetMode.SAME_STEP, AutoresetMode.NEXT_STEP):
-        got = 'none in env.metadata["autoreset_mode"]' if mode is None else mode.name
+        said = getattr(mode, "name", repr(mode))
+        got = 'none in env.metadata["autoreset_mode"]' if mode is None else said
         raise ValueError(f"env: expected autoreset mode SAME_STEP or NEXT_STEP, got {got}")
     return mode
 

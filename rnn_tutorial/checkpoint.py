@@ -114,6 +114,8 @@ def read_checkpoint(path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]
         size = int.from_bytes(content[:8], "little")
         metadata = json.loads(content[8 : 8 + size])["__metadata__"]
         note = json.loads(metadata["note"])
+        if not isinstance(note, dict):
+            raise ValueError(f"its note is {note!r}")
     except FileNotFoundError:
         raise CheckpointError(f"{path}: there is no such checkpoint") from None
     except (SafetensorError, OSError, KeyError, ValueError, TypeError) as error:
@@ -177,7 +179,9 @@ def load_policy(
     """Build a policy from the settings in a checkpoint's note and load its weights.
 
     Raises:
-        CheckpointError: as `load_checkpoint`, and for a policy with a module of your own in it.
+        CheckpointError: as `load_checkpoint`; for a policy of your own class, or with a module of
+            your own in it; and for other spaces than those of the env that it was trained in, if
+            the note names them (a file of `data/` doesn't).
 
     Example:
         >>> from rnn_tutorial.data import data_path
@@ -189,7 +193,13 @@ def load_policy(
         )
     """
     _, note = read_checkpoint(path)
+    for name, space in (("observation", observation_space), ("action", action_space)):
+        trained = note.get("env", {}).get(f"{name}_space", str(space))
+        if trained != str(space):
+            raise CheckpointError(f"{path}: {name}_space: expected {trained}, got {space}")
     try:
+        if note.get("policy", "RNNPolicy") != "RNNPolicy":
+            raise ValueError(f"it is a {note['policy']}")
         policy = RNNPolicy(observation_space, action_space, **note["policy_settings"])
     except (KeyError, TypeError, ValueError) as error:
         raise CheckpointError(

@@ -7,6 +7,7 @@ encoder for each entry; their features stand side by side.
 
 import math
 from collections.abc import Mapping
+from copy import deepcopy
 from typing import Any
 
 import gymnasium as gym
@@ -166,8 +167,13 @@ def _count_features(encoder: nn.Module, space: gym.Space) -> int:
 
 
 def _features_of(encoder: nn.Module, zeros: Nest, said: str) -> int:
-    with torch.no_grad():
-        features = encoder(zeros)
+    try:
+        with torch.no_grad():
+            features = deepcopy(encoder).eval()(zeros)  # running statistics stay as they are
+    except Exception as error:
+        raise ValueError(f"encoder: it does not take {said} for B = 2: {error}") from error
+    if not isinstance(features, Tensor):
+        raise ValueError(f"encoder: expected a tensor (B, features), got {type(features).__name__}")
     if features.ndim != 2 or features.shape[0] != 2:
         raise ValueError(
             f"encoder: expected (B, features) for {said}, got {tuple(features.shape)} for B = 2"

@@ -38,7 +38,7 @@ class DeployedStep(nn.Module):
             low, high = (
                 torch.as_tensor(bound, dtype=policy.dtype) for bound in (space.low, space.high)
             )
-            self.bounds = (low, high)
+            self.bounds, self.whole = (low, high), np.dtype(space.dtype).kind in "iu"
 
     def forward(self, *inputs: Tensor) -> tuple[Tensor, ...]:
         """Observations, states and reset, in the order of `input_names`; action and new states."""
@@ -48,7 +48,11 @@ class DeployedStep(nn.Module):
         output, state = self.policy.step(obs, state, next(given))
         action = draw_action(output.distribution, deterministic=True, generator=None)
         if self.bounds is not None:
-            action = torch.minimum(torch.maximum(action, self.bounds[0]), self.bounds[1])
+            low, high = self.bounds
+            action = torch.minimum(
+                torch.maximum(action.round() if self.whole else action, low), high
+            )
+            action = action.long() if self.whole else action
         else:
             action = action + self.start
         return action, *(part for _, part in leaves(state))
@@ -68,8 +72,8 @@ def export(policy: RNNPolicy, path: str | Path) -> list[str]:
 
     The inputs are those of `input_names`: observations (N, *obs) in the dtypes of
     `policy.to_tensors`, the state's parts (layers, N, H), and reset (N,) bool. The outputs are
-    "action" (N, *action), the most likely one, clipped to a Box and counted from a space's start,
-    and each part of the state with ".next" behind its name.
+    "action" (N, *action), the most likely one, clipped to a Box (and rounded, if it is one of whole
+    numbers) or counted from a space's start, and each part of the state with ".next" behind its name.
 
     Args:
         policy: on any device; it stays as it is, and a copy on the CPU is written.

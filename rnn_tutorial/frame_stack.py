@@ -9,6 +9,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
+from rnn_tutorial.checks import whole_number
 from rnn_tutorial.recurrent import State, check_reset, clear_state, in_its_own_dtype
 
 
@@ -28,9 +29,7 @@ class FrameStackCore(nn.Module):
 
     def __init__(self, input_size: int, hidden_size: int, frames: int = 4) -> None:
         super().__init__()
-        if frames < 2:
-            raise ValueError(f"frames: expected at least 2, got {frames}")
-        self.frames = frames
+        self.frames = frames = whole_number("frames", frames, 2)
         self.input_size = input_size
         self.linear = nn.Linear(frames * input_size, hidden_size)
 

@@ -54,7 +54,7 @@ def action_gradients(
     for t in wanted:
         slopes = [
             slope.reshape(steps, n, -1)
-            for number in action[t].flatten(1).unbind(1)
+            for number in action[t].reshape(n, -1).unbind(1)
             for slope in torch.autograd.grad(number.sum(), floats, **keep)
         ]
         sizes.append(torch.cat(slopes, -1).norm(dim=-1)[None])

@@ -3,6 +3,8 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import torch
+
 Nest = Any  # a leaf, or a tuple, list or dict of nests
 
 
@@ -54,3 +56,9 @@ def first_leaf(nest: Nest) -> Any:
     while isinstance(nest, (Mapping, tuple, list)):
         nest = next(iter(nest.values())) if isinstance(nest, Mapping) else nest[0]
     return nest
+
+
+def same_numbers(nest: Nest, other: Nest) -> bool:
+    """Whether two nests of tensors hold the same numbers."""
+    pairs = zip(leaves(nest), leaves(other), strict=True)
+    return all(torch.equal(a, b) for (_, a), (_, b) in pairs)

@@ -10,7 +10,7 @@ floats: integers become one-hot vectors or plain numbers, and pixels are scaled 
     {'door': tensor([[0., 1.]]), 'view': tensor([[0.5000, 0.0000]])}
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from math import isfinite
 from typing import Any
 
@@ -21,7 +21,7 @@ from gymnasium import spaces
 from torch import Tensor
 from torch.nn.functional import one_hot
 
-from rnn_tutorial.nest import Nest, map_nest
+from rnn_tutorial.nest import Nest
 
 IMAGES = ("auto", "channels_first", "channels_last", "codes")
 Images = str | Mapping[str, str]
@@ -75,6 +75,12 @@ def map_entries(function: Any, space: gym.Space, nest: Nest, name: str = "") -> 
     return function(name, space, nest)
 
 
+def first_array(space: gym.Space, nest: Nest) -> tuple[Any, tuple[int, ...]]:
+    """An observation's array of the space's first entry, and the shape of this entry."""
+    _, part, array = next(each_entry(space, nest))
+    return array, tuple(part.shape or ())
+
+
 def check_space(space: gym.Space, images: Images = "auto") -> None:
     """Raise an error for an observation space, or an `images` setting, that is not supported.
 
@@ -101,6 +107,18 @@ def check_space(space: gym.Space, images: Images = "auto") -> None:
             raise ValueError(f"images: expected one of {IMAGES}, got {how!r}")
         if name not in names:
             raise ValueError(f"images: expected the names of entries {names}, got {name!r}")
+
+
+def same_observations(space: gym.Space, other: gym.Space) -> bool:
+    """Whether two spaces have observations of one kind and shape, whatever the bounds of floats."""
+
+    def form(part: gym.Space) -> tuple[Any, ...]:
+        one_hot = isinstance(part, (spaces.Discrete, spaces.MultiDiscrete))
+        values = (_sizes(part), np.ravel(part.start).tolist()) if one_hot else None
+        return part.shape, is_float_box(part), are_pixels(part, "auto"), values
+
+    ours, theirs = ([(name, form(part)) for name, part in entries(of)] for of in (space, other))
+    return ours == theirs
 
 
 def images_of(images: Images, name: str) -> str:
@@ -139,23 +157,6 @@ def to_tensors(
 def copy_floats(array: Any, dtype: torch.dtype, device: torch.device | str) -> Tensor:
     """An array or a tensor copied into a tensor of floats, without a graph."""
     return torch.as_tensor(array, dtype=dtype, device=device).detach().clone()
-
-
-def final_observation(final_obs: Nest, env: int) -> Nest:
-    """One env's last observation from `info["final_obs"]`, in any of gymnasium's forms.
-
-    Args:
-        final_obs: an object array of N observations or None, an array (N, *obs), or a nest of such.
-        env: the env's number.
-    """
-    if isinstance(final_obs, np.ndarray) and final_obs.dtype == object:
-        return final_obs[env]
-    return map_nest(lambda part: part[env], final_obs)
-
-
-def stack(observations: Sequence[Nest]) -> Nest:
-    """Single observations as one batch of arrays."""
-    return map_nest(lambda *parts: np.stack(parts), *observations)
 
 
 def check_observation(

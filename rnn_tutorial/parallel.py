@@ -15,6 +15,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import rnn_tutorial
+from rnn_tutorial.fingerprint import fingerprint
 
 Errors = dict[int, str]  # the position of a call that failed, and why
 
@@ -35,7 +36,8 @@ def run_all(
     Args:
         function: picklable, so not a lambda; its results are what JSON can hold.
         calls: the arguments of each call. In the store a result is found by the function's name,
-            the arguments' `repr` and the package's version.
+            the arguments' `fingerprint` and the package's version; for a change of anything else,
+            such as an env's code, take another folder.
         jobs: processes at once; 1 means this one, -1 one for each core.
         store: a folder that keeps every result, made if it is missing.
 
@@ -43,6 +45,7 @@ def run_all(
         The results in the order of the calls, None for those that failed; their errors.
 
     Raises:
+        ValueError: with a store, for an argument that `fingerprint` refuses.
         KeyboardInterrupt, InterruptedError: from here or from a call; what is done is kept.
 
     Example:
@@ -55,7 +58,9 @@ def run_all(
     with TemporaryDirectory() as scratch:
         folder = Path(scratch if store is None else store)
         folder.mkdir(parents=True, exist_ok=True)
-        files = [folder / f"{_key(function, call)}.json" for call in calls]
+        files = [folder / f"{i}.json" for i in range(len(calls))]
+        if store is not None:
+            files = [folder / f"{_key(function, call)}.json" for call in calls]
         found = [_read(file) for file in files]
         errors: Errors = {}
         begun = Path(scratch) / "begun"
@@ -100,9 +105,8 @@ def _attempt(
 
 
 def _key(function: Callable[..., Any], call: tuple[Any, ...]) -> str:
-    arguments = [getattr(a, "__qualname__", None) or repr(a) for a in call]
     name = f"{function.__module__}.{function.__qualname__}"
-    text = json.dumps([name, arguments, rnn_tutorial.__version__])
+    text = json.dumps([name, fingerprint(call), rnn_tutorial.__version__])
     return hashlib.sha256(text.encode()).hexdigest()[:24]
 
 

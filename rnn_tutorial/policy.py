@@ -19,6 +19,7 @@ from rnn_tutorial.actions import (
     first_distribution,
     number_of_parameters,
 )
+from rnn_tutorial.checks import whole_number
 from rnn_tutorial.encoders import make_encoder
 from rnn_tutorial.frame_stack import FrameStackCore
 from rnn_tutorial.nest import Nest, first_leaf, map_nest
@@ -28,6 +29,7 @@ from rnn_tutorial.observations import (
     check_observation,
     check_space,
     copy_floats,
+    first_array,
     is_float_box,
     prepare,
     to_tensors,
@@ -101,10 +103,19 @@ class RNNPolicy(nn.Module):
         normalise_observations: bool = False,
     ) -> None:
         super().__init__()
-        sizes = {"hidden_size": hidden_size, "num_layers": num_layers, "encoder_size": encoder_size}
-        for name, size in sizes.items():
-            if isinstance(size, bool) or not isinstance(size, int) or size < 1:
-                raise ValueError(f"{name}: expected a whole number, at least 1, got {size!r}")
+        hidden_size = whole_number("hidden_size", hidden_size, 1)
+        num_layers = whole_number("num_layers", num_layers, 1)
+        encoder_size = whole_number("encoder_size", encoder_size, 1)
+        self.settings: dict[str, Any] = {
+            "cell": cell,
+            "hidden_size": hidden_size,
+            "num_layers": num_layers,
+            "encoder": encoder,
+            "encoder_size": encoder_size,
+            "frames": frames,
+            "images": images,
+            "normalise_observations": normalise_observations,
+        }
         check_space(observation_space, images)
         self.observation_space, self.action_space = observation_space, action_space
         self.images, self.obs_shape = images, observation_space.shape
@@ -217,8 +228,8 @@ class RNNPolicy(nn.Module):
         Raises:
             ValueError: for any other number of axes.
         """
-        given = first_leaf(obs)
-        extra = given.ndim - len(self._first_shape)
+        given, shape = first_array(self.observation_space, obs)
+        extra = given.ndim - len(shape)
         if extra == 0:
             single = None if reset is None else reset[None]
             state = self.initial_state(1) if state is None else state
@@ -231,7 +242,7 @@ class RNNPolicy(nn.Module):
             state = self.initial_state(given.shape[1]) if state is None else state
             return self.unroll(obs, state, reset)
         raise ValueError(
-            f"obs: expected one observation {self._first_shape}, (N, ...) of these or "
+            f"obs: expected one observation {shape}, (N, ...) of these or "
             f"(T, N, ...), got {tuple(given.shape)}"
         )
 
@@ -287,11 +298,3 @@ class RNNPolicy(nn.Module):
         check_observation(self.observation_space, obs, axes, self.dtype)
         obs = prepare(self.observation_space, obs, len(axes), self.dtype, self.images)
         return obs if self.normaliser is None else self.normaliser(obs)
-
-    @property
-    def _first_shape(self) -> tuple[int, ...]:
-        """The shape of an observation, or of the first entry of one."""
-        space = self.observation_space
-        while isinstance(space, (gym.spaces.Dict, gym.spaces.Tuple)):
-            space = next(iter(space.values())) if isinstance(space, gym.spaces.Dict) else space[0]
-        return tuple(space.shape or ())

@@ -7,6 +7,7 @@ each starts from the state that belongs to it.
 
 from collections import deque
 from collections.abc import Callable
+from copy import deepcopy
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from gymnasium.vector import VectorEnv
 from torch import Tensor
 from tqdm import tqdm
 
-from rnn_tutorial.acting import Carry, as_vector, autoreset_mode, begin, check_seed
+from rnn_tutorial.acting import Carry, as_vector, autoreset_mode, begin, check_seed, check_spaces
 from rnn_tutorial.buffer import (
     NotFiniteError,
     RolloutBuffer,
@@ -36,6 +37,8 @@ from rnn_tutorial.recurrent import State
 from rnn_tutorial.same_run import describe, refuse_running_statistics, require_same_run
 from rnn_tutorial.settings import Settings
 
+HISTORY = ("steps", "return", "episodes", "kl", "entropy", "clipped", "gradient_norm")
+HISTORY += ("explained_variance",)
 ENVS = 16  # made for an env that is given by its id
 
 
@@ -205,13 +208,15 @@ def train(
         env: a gymnasium id (16 envs are made), an env, or a vector env; the spaces are those of
             `RNNPolicy`.
         settings: see `Settings`; None means its defaults.
-        seed: of the weights, the envs, the actions and the shuffles.
+        seed: of the weights, the envs, the actions and the shuffles. An encoder of your own begins
+            with the weights that it has.
         policy: trained further; None makes a new one.
         device: of the policy, the rollouts and the updates; None leaves the policy where it is.
         checkpoint: a file to write, and to resume from if it exists.
         on_iteration: called after each iteration, for example to draw a curve.
         progress: shows a bar with the return if standard error is a terminal.
         **policy_settings: of the new `RNNPolicy`; `cell="none"` is the baseline without memory.
+            A module in them is copied.
 
     Raises:
         ValueError: for settings that do not fit, a vector env without autoreset, a policy with
@@ -228,7 +233,9 @@ def train(
         >>> [row["steps"] for row in training.history]
         [60, 120]
     """
-    settings, seed = settings or Settings(), check_seed(seed)
+    settings, seed = Settings() if settings is None else settings, check_seed(seed)
+    if not isinstance(settings, Settings):
+        raise TypeError(f"settings: expected Settings(...), got {settings!r}")
     vector = _as_vector(env)
     policy = _make_policy(vector, policy, seed, policy_settings)
     if device is not None:
@@ -237,7 +244,7 @@ def train(
     generator = torch.Generator(policy.device).manual_seed(seed)
     result = Training(policy)
     recent: deque[float] = deque(maxlen=vector.num_envs)
-    note = describe(vector, settings, seed, policy_settings)
+    note = describe(vector, settings, seed, policy)
     first = 0
     if checkpoint is not None:
         refuse_running_statistics(vector)
@@ -328,12 +335,11 @@ def _make_policy(
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             spaces = env.single_observation_space, env.single_action_space
-            return RNNPolicy(*spaces, **policy_settings)
+            # A module of the caller's is not trained itself.
+            return RNNPolicy(*spaces, **deepcopy(policy_settings))
+    if not all(hasattr(policy, name) for name in ("action_space", "step", "unroll")):
+        raise TypeError(f"policy: expected an RNNPolicy, got {policy!r}")
     if policy_settings:
         raise ValueError(f"policy: expected no settings beside it, got {sorted(policy_settings)}")
-    if policy.action_space != env.single_action_space:
-        raise ValueError(
-            f"policy: expected the env's actions {env.single_action_space}, got a policy for "
-            f"{policy.action_space}"
-        )
+    check_spaces(policy, env, exactly=True)
     return policy

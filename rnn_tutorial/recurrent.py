@@ -194,9 +194,11 @@ class RecurrentCore(nn.Module):
         self, input_size: int, hidden_size: int, num_layers: int = 1, cell: str = "gru"
     ) -> None:
         super().__init__()
-        if cell not in CELLS:
+        if not isinstance(cell, str) or cell not in CELLS:
             known = ", ".join(map(repr, CELLS))
-            raise ValueError(f"cell: expected one of {known}, got {cell!r}")
+            raise ValueError(
+                f"cell: expected one of {known} (in a policy also 'none', 'stack'), got {cell!r}"
+            )
         self.cell = cell
         self.parts = ("hidden", "cell") if cell == "lstm" else ("hidden",)
         self.rnn: nn.RNNBase = CELLS[cell](input_size, hidden_size, num_layers)

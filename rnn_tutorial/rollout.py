@@ -12,6 +12,7 @@ from jaxtyping import Float
 
 from rnn_tutorial.acting import Carry, act, as_vector, begin, check_seed
 from rnn_tutorial.actions import distribution_parameters
+from rnn_tutorial.checks import whole_number
 from rnn_tutorial.interventions import Intervention, freeze, replace, zero
 from rnn_tutorial.nest import Nest, leaves, map_nest
 from rnn_tutorial.policy import RNNPolicy
@@ -96,7 +97,12 @@ class Rollout:
 
         In the point envs these are the positions (steps + 1, 2), in a trial with the jumps back to
         the start.
+
+        Raises:
+            TypeError: for observations that are no vectors.
         """
+        if not isinstance(self.observation, np.ndarray) or self.observation.ndim < 3:
+            raise TypeError("path: expected observations that are vectors, e.g. not a Dict")
         seen = self.observation[episode, env, :2]
         return np.concatenate((seen, self.next_observation[episode, env][-1:, :2]))
 
@@ -146,8 +152,7 @@ def record(
         >>> rollout.observation.shape, rollout.memory["cell"].shape
         ((5, 2, 5), (5, 2, 2, 64))
     """
-    if num_steps < 1:
-        raise ValueError(f"num_steps: expected at least 1, got {num_steps}")
+    num_steps = whole_number("num_steps", num_steps, 1)
     vector, carry, generator = _begin(policy, env, seed, options)
     info, n = _numbers(carry.info, vector.num_envs), vector.num_envs
     loop = act(
@@ -217,8 +222,7 @@ def episode_returns(
         >>> episode_returns(policy, envs, episodes=5, seed=0).shape
         (5,)
     """
-    if episodes < 1:
-        raise ValueError(f"episodes: expected at least 1, got {episodes}")
+    episodes = whole_number("episodes", episodes, 1)
     vector, carry, generator = _begin(policy, env, seed)
     n = vector.num_envs
     played: list[list[float]] = [[] for _ in range(n)]
@@ -258,15 +262,18 @@ def _arrays(tensors: Nest) -> Nest:
 
 def _numbers(info: dict[str, Any], n: int) -> dict[str, Array]:
     """The entries of an info that hold a number, or an array of numbers, for each env."""
-    arrays = {k: v for k, v in info.items() if isinstance(v, np.ndarray) and not k.startswith("_")}
+    arrays = {k: v for k, v in info.items() if isinstance(k, str) and isinstance(v, np.ndarray)}
     return {
-        k: v.copy() for k, v in arrays.items() if v.dtype.kind in "biuf" and v.shape[:1] == (n,)
+        k: v.copy()
+        for k, v in arrays.items()
+        if v.dtype.kind in "biuf" and v.shape[:1] == (n,) and not k.startswith("_")
     }
 
 
 def _stack(steps: list[dict[str, Any]]) -> dict[str, Any]:
     """Stack a list of records into one record of (nests of) arrays, time first."""
-    common = set.intersection(*(set(step["info"]) for step in steps))
+    forms = [{(k, v.shape) for k, v in step["info"].items()} for step in steps]
+    common = {name for name, _ in set.intersection(*forms)}  # at every step, of one shape
     for step in steps:
         step["info"] = {k: step["info"][k] for k in steps[0]["info"] if k in common}
     return {

@@ -15,15 +15,16 @@ import numpy as np
 import torch
 from gymnasium.vector import VectorEnv
 
+from rnn_tutorial.acting import check_seed
 from rnn_tutorial.parallel import run_all
 from rnn_tutorial.policy import RNNPolicy
-from rnn_tutorial.ppo import train
-from rnn_tutorial.same_run import plain
+from rnn_tutorial.ppo import HISTORY, train
 from rnn_tutorial.settings import Settings
 
 if TYPE_CHECKING:
     import pandas as pd
 
+SIMPLE = (bool, int, float, str, type(None))
 Outcome = Callable[["Run", RNNPolicy, int], Mapping[str, Any]]
 
 
@@ -56,7 +57,9 @@ class Run:
         policy = {f"policy_{name}": value for name, value in self.policy.items()}
         env = {f"env_{name}": value for name, value in self.env.items()}
         run = {"env_id": self.env_id, "num_envs": self.num_envs, "seed": seed}
-        return {**self.labels, **run, **env, **policy, **asdict(self.settings)}
+        given = {**run, **env, **policy, **asdict(self.settings)}
+        _refuse_names("labels", self.labels, [*given, "iteration", *HISTORY])
+        return {**self.labels, **{name: _plain(value) for name, value in given.items()}}
 
 
 def train_runs(
@@ -76,8 +79,8 @@ def train_runs(
         runs: the runs.
         seeds: one training of each run for each seed.
         jobs: processes at once, each with one thread; -1 means one for each core.
-        outcome: measures the trained policy; its numbers become columns, repeated in each row of
-            the training. It must be picklable, so not a lambda.
+        outcome: measures the trained policy; its numbers and texts become columns of their own,
+            repeated in each row of the training. It must be picklable, so not a lambda.
         store: a folder that keeps every finished training; started again, only those that are
             missing are trained.
 
@@ -86,7 +89,8 @@ def train_runs(
         what the history of `ppo.train` holds.
 
     Raises:
-        ValueError: without runs or without seeds.
+        ValueError: without runs or without seeds, for a label with the name of another column, or
+            with a store for an argument that `fingerprint` cannot tell apart.
         RuntimeError: if every training fails.
         KeyboardInterrupt, InterruptedError: if a training is interrupted; an interrupted training
             is never taken for a finished one.
@@ -100,8 +104,11 @@ def train_runs(
     """
     import pandas as pd  # takes as long to import as the whole core
 
+    runs, seeds = _listed("runs", runs), [check_seed(seed) for seed in _listed("seeds", seeds)]
     if not runs or not seeds:
         raise ValueError(f"expected runs and seeds, got {len(runs)} runs and {len(seeds)} seeds")
+    for run in runs:
+        run.columns(0)  # refuses labels that are no columns, before the training
     calls = [(run, seed, outcome) for run in runs for seed in seeds]
     results, errors = run_all(_train_run, calls, jobs=jobs, store=store)
     table = pd.DataFrame([row for rows in results if rows is not None for row in rows])
@@ -119,11 +126,39 @@ def _train_run(run: Run, seed: int, outcome: Outcome | None) -> list[dict[str, A
     torch.set_num_threads(1)
     env = run.make_env()
     training = train(env, run.settings, seed=seed, progress=False, **run.policy).finished()
-    said = dict(outcome(run, training.policy, seed)) if outcome else {}
-    columns, said = (
-        {name: plain(value) for name, value in each.items()} for each in (run.columns(seed), said)
-    )
+    columns = run.columns(seed)
+    said = _checked(outcome(run, training.policy, seed)) if outcome else {}
+    _refuse_names("outcome", said, [*columns, "iteration", *HISTORY])
     return [{**columns, "iteration": i, **row, **said} for i, row in enumerate(training.history, 1)]
+
+
+def _checked(said: Mapping[str, Any]) -> dict[str, Any]:
+    """An outcome's entries as Python's numbers and texts."""
+    plain = {name: _plain(value) for name, value in said.items()}
+    for name, value in plain.items():
+        if not isinstance(value, SIMPLE):
+            raise ValueError(f"outcome: expected a number or a text for {name!r}, got {value!r}")
+    return plain
+
+
+def _plain(value: Any) -> Any:
+    """A single number of NumPy or torch as Python's; a function or class by its name."""
+    if getattr(value, "ndim", None) == 0 and hasattr(value, "item"):
+        return value.item()
+    known = isinstance(value, (*SIMPLE, np.ndarray, torch.Tensor))
+    return value if known else getattr(value, "__qualname__", str(value))
+
+
+def _refuse_names(said: str, given: Mapping[str, Any], taken: Sequence[str]) -> None:
+    both = sorted(given.keys() & set(taken))
+    if both:
+        raise ValueError(f"{said}: expected names that are no other columns, got {both}")
+
+
+def _listed(name: str, values: Any) -> list[Any]:
+    if isinstance(values, (str, Mapping)) or not hasattr(values, "__iter__"):
+        raise ValueError(f"{name}: expected a list, got {values!r}")
+    return list(values)
 
 
 def bootstrap_interval(

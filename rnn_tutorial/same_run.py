@@ -6,10 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import gymnasium as gym
-import numpy as np
 from gymnasium.vector import VectorEnv
 
+from rnn_tutorial.acting import autoreset_mode
 from rnn_tutorial.checkpoint import CheckpointError
+from rnn_tutorial.fingerprint import fingerprint
+from rnn_tutorial.policy import RNNPolicy
 from rnn_tutorial.settings import Settings
 
 RUNNING = {
@@ -18,40 +20,51 @@ RUNNING = {
 }
 
 
-def describe(
-    env: VectorEnv, settings: Settings, seed: int, policy_settings: dict[str, Any]
-) -> dict[str, Any]:
+def describe(env: VectorEnv, settings: Settings, seed: int, policy: RNNPolicy) -> dict[str, Any]:
     """Everything that defines a run, for the note of its checkpoint."""
     spec = env.spec or getattr(next(iter(getattr(env.unwrapped, "envs", ())), None), "spec", None)
     about = {
         "id": spec and spec.id,
-        "settings": {k: plain(v) for k, v in (spec.kwargs if spec else {}).items()},
+        "settings": {k: _told(v) for k, v in (spec.kwargs if spec else {}).items()},
         "num_envs": env.num_envs,
+        "autoreset_mode": autoreset_mode(env).name,
         "observation_space": str(env.single_observation_space),
         "action_space": str(env.single_action_space),
     }
     return {
         "seed": seed,
         "settings": asdict(settings),
-        "policy_settings": json.loads(json.dumps(policy_settings, default=plain)),
+        "policy": type(policy).__qualname__,
+        "policy_settings": json.loads(json.dumps(getattr(policy, "settings", {}), default=str)),
         "env": about,
     }
 
 
-def plain(value: Any) -> Any:
-    """A setting as JSON and a table hold it: NumPy's numbers as Python's, objects by their name."""
-    if isinstance(value, np.generic):
-        return value.item()
-    known = (bool, int, float, str, type(None))
-    return value if isinstance(value, known) else getattr(value, "__qualname__", str(value))
+def _told(value: Any) -> Any:
+    """A setting of an env; of one that cannot be told apart, its kind."""
+    try:
+        return fingerprint(value)
+    except ValueError:
+        return type(value).__qualname__
 
 
 def require_same_run(path: str | Path, note: dict[str, Any], found: dict[str, Any]) -> None:
-    """Raise a CheckpointError unless a checkpoint is of this run; `iterations` may differ."""
+    """Raise a CheckpointError unless a checkpoint is of this run; `iterations` may differ.
+
+    What the file of an older version doesn't say counts as equal.
+    """
+    missing = {"settings", "seed", "history"} - found.keys()
+    if missing:
+        raise CheckpointError(f"{path}: not a checkpoint of `train`, without {sorted(missing)}")
 
     def numbers(of: dict[str, Any]) -> dict[str, Any]:
-        env = {f"env {name}": value for name, value in of.get("env", note["env"]).items()}
-        return {**of["settings"], **of["policy_settings"], "seed": of["seed"], **env}
+        env = {**note["env"], **of.get("env", {})}
+        return {
+            **{f"env {name}": value for name, value in env.items()},
+            **{**note["policy_settings"], **of.get("policy_settings", {})},
+            **{"policy": of.get("policy", note["policy"]), "seed": of["seed"]},
+            **of["settings"],
+        }
 
     expected, got = numbers(note), numbers(found)
     faults = [

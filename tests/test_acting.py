@@ -197,7 +197,7 @@ def test_the_honest_return_is_that_of_each_envs_first_episodes():
     ]
     np.testing.assert_allclose(found, expected)
     assert episode_returns(policy, gym.make(CUED), 3, seed=0).shape == (3,)
-    with pytest.raises(ValueError, match="episodes: expected at least 1, got 0"):
+    with pytest.raises(ValueError, match="episodes: expected a whole number, at least 1, got 0"):
         episode_returns(policy, env, 0, seed=0)
 
 

@@ -359,7 +359,7 @@ class Broken(gym.Env):
 def test_bad_input_gets_an_error_that_says_expected_and_got():
     env = make_vec()
     policy = make_policy(env)
-    with pytest.raises(ValueError, match="num_steps: expected at least 1, got 0"):
+    with pytest.raises(ValueError, match="num_steps: expected a whole number, at least 1, got 0"):
         record(policy, env, 0, seed=0)
     off = SyncVectorEnv([lambda: gym.make(CUED)], autoreset_mode=AutoresetMode.DISABLED)
     with pytest.raises(ValueError, match="SAME_STEP or NEXT_STEP, got DISABLED"):

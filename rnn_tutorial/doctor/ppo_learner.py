@@ -13,8 +13,8 @@ from rnn_tutorial.actions import distribution_parameters
 from rnn_tutorial.buffer import RolloutBuffer, Sequences, minibatches
 from rnn_tutorial.collect import collect
 from rnn_tutorial.interventions import features
+from rnn_tutorial.last_observations import final_observation
 from rnn_tutorial.nest import Nest, leaves, map_nest
-from rnn_tutorial.observations import final_observation
 from rnn_tutorial.policy import RNNPolicy
 from rnn_tutorial.ppo import evaluate, ppo_loss, starting_states
 from rnn_tutorial.recurrent import State, map_state
