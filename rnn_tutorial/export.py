@@ -49,9 +49,8 @@ class DeployedStep(nn.Module):
         action = draw_action(output.distribution, deterministic=True, generator=None)
         if self.bounds is not None:
             low, high = self.bounds
-            action = torch.minimum(
-                torch.maximum(action.round() if self.whole else action, low), high
-            )
+            action = action.round() if self.whole else action
+            action = torch.minimum(torch.maximum(action, low), high)
             action = action.long() if self.whole else action
         else:
             action = action + self.start
@@ -72,8 +71,9 @@ def export(policy: RNNPolicy, path: str | Path) -> list[str]:
 
     The inputs are those of `input_names`: observations (N, *obs) in the dtypes of
     `policy.to_tensors`, the state's parts (layers, N, H), and reset (N,) bool. The outputs are
-    "action" (N, *action), the most likely one, clipped to a Box (and rounded, if it is one of whole
-    numbers) or counted from a space's start, and each part of the state with ".next" behind its name.
+    "action" (N, *action), the most likely one as an env executes it (clipped to a Box, rounded for
+    one of whole numbers, counted from a space's start), and each part of the state with ".next"
+    behind its name.
 
     Args:
         policy: on any device; it stays as it is, and a copy on the CPU is written.

@@ -8,6 +8,7 @@ import inspect
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from functools import partial
+from types import CodeType
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,8 @@ def fingerprint(value: Any) -> Any:
     """What JSON can hold, equal for equal values, in every process.
 
     Numbers, texts, lists, mappings and dataclasses stay readable; long arrays, modules and other
-    objects are hashed with all their numbers. A function is its source and what it closes over.
+    objects are hashed with all their numbers. A function is what it does and what it closes over,
+    but not what the functions do that it calls.
 
     Raises:
         ValueError: for what cannot be told apart from others, such as an object with a lock in it.
@@ -50,25 +52,44 @@ def fingerprint(value: Any) -> Any:
     if is_dataclass(value) and not isinstance(value, type):
         parts = {each.name: fingerprint(getattr(value, each.name)) for each in fields(value)}
         return {"class": type(value).__qualname__, **parts}
-    if inspect.isfunction(value) or inspect.ismethod(value) or isinstance(value, type):
-        return _of_code(value)
+    if inspect.isfunction(value) or inspect.ismethod(value):
+        return _of_function(value)
+    if isinstance(value, type):
+        return _of_class(value)
     return [type(value).__qualname__, _digest(value)]
 
 
-def _of_code(value: Any) -> Any:
-    """Of a function, a method or a class: its name, its source, and the values it closes over."""
+def _of_function(function: Any) -> Any:
+    """A function's name, what it does, its defaults, and the values that it closes over."""
+    if inspect.ismethod(function):
+        return [_of_function(function.__func__), fingerprint(function.__self__)]
+    function = inspect.unwrap(function)
+    cells = [fingerprint(cell.cell_contents) for cell in function.__closure__ or ()]
+    defaults = fingerprint([function.__defaults__, function.__kwdefaults__])
+    return [_name(function), _of_code(function.__code__), defaults, cells]
+
+
+def _of_code(code: CodeType) -> Any:
+    constants = [
+        _of_code(each)
+        if isinstance(each, CodeType)
+        else sorted(map(repr, each))
+        if isinstance(each, frozenset)
+        else repr(each)
+        for each in code.co_consts
+    ]
+    return [code.co_code.hex(), code.co_names, constants]
+
+
+def _of_class(kind: type) -> Any:
     try:
-        source = inspect.getsource(value)
-    except (OSError, TypeError):
-        source = ""
-    name = f"{value.__module__}.{value.__qualname__}"
-    if inspect.ismethod(value):
-        return [name, source, fingerprint(value.__self__)]
-    cells = [fingerprint(cell.cell_contents) for cell in getattr(value, "__closure__", None) or ()]
-    defaults = fingerprint(getattr(value, "__defaults__", None))
-    if not source and ("<" in name or name.startswith("__main__.")):
-        raise ValueError(f"{name}: its source cannot be read; define it in a file")
-    return [name, source, defaults, cells]
+        return [_name(kind), inspect.getsource(kind)]
+    except (OSError, TypeError):  # made by a program, or by hand
+        return [_name(kind)]
+
+
+def _name(value: Any) -> str:
+    return f"{value.__module__}.{value.__qualname__}"
 
 
 def _array(tensor: Tensor) -> np.ndarray:

@@ -35,9 +35,9 @@ def run_all(
 
     Args:
         function: picklable, so not a lambda; its results are what JSON can hold.
-        calls: the arguments of each call. In the store a result is found by the function's name,
-            the arguments' `fingerprint` and the package's version; for a change of anything else,
-            such as an env's code, take another folder.
+        calls: the arguments of each call. In the store a result is found by the `fingerprint` of
+            the function and the arguments, and the package's version; for a change of anything
+            else, such as an env's code, take another folder.
         jobs: processes at once; 1 means this one, -1 one for each core.
         store: a folder that keeps every result, made if it is missing.
 
@@ -105,8 +105,7 @@ def _attempt(
 
 
 def _key(function: Callable[..., Any], call: tuple[Any, ...]) -> str:
-    name = f"{function.__module__}.{function.__qualname__}"
-    text = json.dumps([name, fingerprint(call), rnn_tutorial.__version__])
+    text = json.dumps([fingerprint(function), fingerprint(call), rnn_tutorial.__version__])
     return hashlib.sha256(text.encode()).hexdigest()[:24]
 
 

@@ -5,6 +5,7 @@ is carried from rollout to rollout, resets inside a sequence clear it, sequences
 each starts from the state that belongs to it.
 """
 
+import warnings
 from collections import deque
 from collections.abc import Callable
 from copy import deepcopy
@@ -16,7 +17,7 @@ import gymnasium as gym
 import numpy as np
 import torch
 from gymnasium.vector import VectorEnv
-from torch import Tensor
+from torch import Tensor, nn
 from tqdm import tqdm
 
 from rnn_tutorial.acting import Carry, as_vector, autoreset_mode, begin, check_seed, check_spaces
@@ -37,6 +38,8 @@ from rnn_tutorial.recurrent import State
 from rnn_tutorial.same_run import describe, refuse_running_statistics, require_same_run
 from rnn_tutorial.settings import Settings
 
+# Layers that depend on chance, or on the other observations of a batch.
+CHANGING = (nn.modules.batchnorm._BatchNorm, nn.modules.dropout._DropoutNd)
 HISTORY = ("steps", "return", "episodes", "kl", "entropy", "clipped", "gradient_norm")
 HISTORY += ("explained_variance",)
 ENVS = 16  # made for an env that is given by its id
@@ -216,7 +219,7 @@ def train(
         on_iteration: called after each iteration, for example to draw a curve.
         progress: shows a bar with the return if standard error is a terminal.
         **policy_settings: of the new `RNNPolicy`; `cell="none"` is the baseline without memory.
-            A module in them is copied.
+            A module in them is copied; one with dropout or batch normalisation gets a warning.
 
     Raises:
         ValueError: for settings that do not fit, a vector env without autoreset, a policy with
@@ -330,7 +333,21 @@ def _as_vector(env: str | gym.Env | VectorEnv) -> VectorEnv:
 def _make_policy(
     env: VectorEnv, policy: RNNPolicy | None, seed: int, policy_settings: dict[str, Any]
 ) -> RNNPolicy:
-    """The given policy, if it fits the env, or a new one."""
+    """The given policy, if it fits the env, or a new one; a warning if its ratio cannot be 1."""
+    made = _make_or_check(env, policy, seed, policy_settings)
+    if made.training and (odd := [m for m in made.modules() if isinstance(m, CHANGING)]):
+        warnings.warn(
+            f"policy: it has {odd[0]}, whose outputs in learning differ from those in acting, so "
+            "that the probability ratio is not 1 before the first update; use nn.LayerNorm for a "
+            "norm, or train(policy=policy.eval())",
+            stacklevel=3,
+        )
+    return made
+
+
+def _make_or_check(
+    env: VectorEnv, policy: RNNPolicy | None, seed: int, policy_settings: dict[str, Any]
+) -> RNNPolicy:
     if policy is None:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)

@@ -52,7 +52,7 @@ observations = st.recursive(
     ),
     max_leaves=4,
 )
-actions = boxes(actions=True) | codes | many | bits
+actions = boxes(actions=True) | codes | many | bits | integers
 
 
 @pytest.mark.usefixtures("no_shape_hook")

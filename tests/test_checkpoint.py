@@ -10,7 +10,7 @@ import gymnasium as gym
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 from torch import nn
 
 from rnn_tutorial.checkpoint import (
@@ -18,6 +18,7 @@ from rnn_tutorial.checkpoint import (
     load_checkpoint,
     load_policy,
     read_checkpoint,
+    save_checkpoint,
     save_tensors,
 )
 from rnn_tutorial.data import data_path
@@ -270,3 +271,89 @@ def test_running_statistics_of_the_policy_are_resumed(path):
     expected = whole.state_dict()
     assert expected["normaliser.count"] == 4 * 30
     assert all(torch.equal(v, expected[k]) for k, v in resumed.state_dict().items())
+
+
+class Bytes(gym.Env):
+    """Observations that are uint8, and codes for those who say so."""
+
+    observation_space, action_space = gym.spaces.Box(0, 255, (4,), np.uint8), gym.spaces.Discrete(2)
+
+    def reset(self, *, seed=None, options=None):
+        return np.full(4, 9, np.uint8), {}
+
+    def step(self, action):
+        return np.full(4, 9, np.uint8), float(action), False, False, {}
+
+
+class OwnPolicy(RNNPolicy):
+    """A class of the reader's own."""
+
+
+def test_a_policy_that_was_given_is_loaded_as_it_was_and_not_mistaken(path):
+    spaces, short = (Bytes.observation_space, Bytes.action_space), Settings(iterations=1)
+    given = RNNPolicy(*spaces, images="codes", hidden_size=8)
+    train(Bytes(), short, policy=given, checkpoint=path)
+    loaded, seen = load_policy(path, *spaces), torch.full((1, 4), 9, dtype=torch.uint8)
+    values = [each.step(seen, each.initial_state(1))[0].value for each in (given, loaded)]
+    assert torch.equal(*values)
+    with pytest.raises(CheckpointError, match="another run; images: expected 'auto', got 'codes'"):
+        train(Bytes(), short, policy=RNNPolicy(*spaces, hidden_size=8), checkpoint=path)
+    own = OwnPolicy(*spaces, images="codes", hidden_size=8)
+    with pytest.raises(CheckpointError, match=r"another run; .*policy: expected 'OwnPolicy', got"):
+        train(Bytes(), short, policy=own, checkpoint=path)
+    for others, said in (
+        ((spaces[0], gym.spaces.Discrete(3)), "action_space: expected Discrete.2., got Discrete.3"),
+        ((gym.spaces.Box(0, 1, (4,)), spaces[1]), "observation_space: expected Box.*uint8"),
+    ):
+        with pytest.raises(CheckpointError, match=said):
+            load_policy(path, *others)
+    path.unlink()
+    train(Bytes(), short, policy=OwnPolicy(*spaces), checkpoint=path)
+    with pytest.raises(CheckpointError, match="it is a OwnPolicy"):
+        load_policy(path, *spaces)
+
+
+class Walled(gym.Env):
+    """An env that is made with a map and an object."""
+
+    observation_space, action_space = Bytes.observation_space, Bytes.action_space
+
+    def __init__(self, walls, thing):
+        self.reset, self.step = Bytes().reset, Bytes().step
+
+
+class Thing:
+    """Its repr has an address."""
+
+
+def test_an_env_is_known_by_its_mode_and_by_what_it_is_made_with(path):
+    gym.register("Walled-v0", Walled)
+    walls, short = np.zeros(3000), Settings(iterations=1)
+    other = np.where(np.arange(3000) == 1500, 1.0, 0.0)
+
+    def make(walls, mode="SameStep"):
+        options = {"autoreset_mode": gym.vector.AutoresetMode(mode)}
+        return gym.make_vec(
+            "Walled-v0", num_envs=2, vector_kwargs=options, walls=walls, thing=Thing()
+        )
+
+    try:
+        train(make(walls), short, checkpoint=path)
+        train(make(walls), Settings(iterations=2), checkpoint=path)
+        with pytest.raises(CheckpointError, match="env settings"):
+            train(make(other), Settings(iterations=3), checkpoint=path)
+        with pytest.raises(CheckpointError, match="autoreset_mode: expected 'NEXT_STEP', got"):
+            train(make(walls, "NextStep"), Settings(iterations=3), checkpoint=path)
+    finally:
+        del gym.registry["Walled-v0"]
+
+
+def test_another_file_of_this_package_or_another_note_is_told(path):
+    env, policy = Bytes(), RNNPolicy(Bytes.observation_space, Bytes.action_space)
+    optimiser, generator = torch.optim.Adam(policy.parameters()), torch.Generator()
+    save_checkpoint(path, policy, optimiser, generator, {"hello": 1})
+    with pytest.raises(CheckpointError, match="not a checkpoint of `train`, without"):
+        train(env, Settings(iterations=1), checkpoint=path)
+    save_file({"a": torch.zeros(1)}, path, metadata={"note": "[1]"})
+    with pytest.raises(CheckpointError, match="its note is"):
+        read_checkpoint(path)

@@ -15,20 +15,24 @@ HEAVY = {"matplotlib", "ipywidgets", "IPython", "seaborn", "PIL"}
 CORE = {"colours", "envs", "nest", "recurrent", "observations", "encoders", "normalisation"}
 CORE |= {"actions", "policy", "acting", "rollout", "buffer", "interventions", "probes", "gradients"}
 CORE |= {"checkpoint", "settings", "collect", "same_run", "ppo", "doctor", "frame_stack", "data"}
-CORE |= {"export", "parallel", "runs"}
+CORE |= {"export", "parallel", "runs", "checks", "fingerprint", "last_observations"}
 # Room -> the rooms it may import beside itself. The colours are constants that anybody may use.
 MAY_IMPORT = {
     "colours": set(),
     "envs": {"colours"},
     "nest": set(),
+    "checks": set(),
+    "fingerprint": set(),
+    "last_observations": {"nest"},
     "recurrent": {"nest"},
     "observations": {"nest"},
     "encoders": {"nest", "observations"},
     "normalisation": {"nest", "observations"},
     "actions": set(),
-    "frame_stack": {"recurrent"},
+    "frame_stack": {"checks", "recurrent"},
     "policy": {
         "actions",
+        "checks",
         "encoders",
         "frame_stack",
         "nest",
@@ -37,15 +41,24 @@ MAY_IMPORT = {
         "recurrent",
     },
     "interventions": {"nest", "recurrent"},
-    "acting": {"actions", "interventions", "nest", "observations", "policy", "recurrent"},
-    "rollout": {"acting", "actions", "interventions", "nest", "policy", "recurrent"},
+    "acting": {
+        "actions",
+        "checks",
+        "interventions",
+        "last_observations",
+        "nest",
+        "observations",
+        "policy",
+        "recurrent",
+    },
+    "rollout": {"acting", "actions", "checks", "interventions", "nest", "policy", "recurrent"},
     "probes": {"interventions", "nest", "policy", "rollout"},
     "gradients": {"actions", "nest", "policy"},
     "buffer": {"nest", "recurrent"},
     "checkpoint": {"policy"},
     "settings": set(),
     "collect": {"acting", "actions", "buffer", "policy", "recurrent", "settings"},
-    "same_run": {"checkpoint", "settings"},
+    "same_run": {"acting", "checkpoint", "fingerprint", "policy", "settings"},
     "ppo": {
         "acting",
         "buffer",
@@ -59,12 +72,13 @@ MAY_IMPORT = {
     },
     "export": {"actions", "nest", "observations", "policy", "recurrent"},
     "data": set(),
-    "parallel": {"__init__"},
-    "runs": {"parallel", "policy", "ppo", "same_run", "settings"},
+    "parallel": {"__init__", "fingerprint"},
+    "runs": {"acting", "parallel", "policy", "ppo", "settings"},
     "doctor": {
         "acting",
         "actions",
         "interventions",
+        "last_observations",
         "nest",
         "observations",
         "policy",

@@ -10,7 +10,7 @@ from rnn_tutorial.doctor import examine
 from rnn_tutorial.doctor.ppo_learner import PPOLearner
 from rnn_tutorial.doctor.rows import RowSubject
 from rnn_tutorial.nest import leaves, map_nest
-from rnn_tutorial.policy import RNNPolicy
+from rnn_tutorial.policy import PolicyOutput, RNNPolicy
 from rnn_tutorial.settings import Settings
 
 pytestmark = pytest.mark.slow
@@ -146,3 +146,61 @@ def test_a_numpy_agent_over_a_dict_is_examined():
     report = examine(Counter())
     assert report.healthy, str(report)
     assert "reset_clears" in {c.name for c in report.checks if c.status == "passed"}
+
+
+@pytest.mark.parametrize(
+    ("space", "settings"),
+    [
+        (S.Dict({str(n): S.Box(-1.0, 1.0, (n,)) for n in (4, 5, 7, 11)}), {}),
+        (S.Tuple([S.MultiBinary(n) for n in (13, 17, 19, 23)]), {}),
+        (S.Discrete(4), {"cell": "stack"}),
+        (S.Dict(a=S.MultiBinary(4), b=S.Discrete(3)), {"cell": "stack"}),
+        (S.Discrete(1), {"cell": "lstm"}),
+        (S.Dict(a=S.Discrete(1)), {}),
+    ],
+)
+def test_a_healthy_policy_is_never_called_sick(space, settings):
+    report = examine(RNNPolicy(space, S.Discrete(2), **settings))
+    assert report.healthy, str(report)
+
+
+class CutAfterTwo(RNNPolicy):
+    """Its training branch cuts the graph in the middle of the state's influence."""
+
+    def unroll(self, obs, state, reset=None):
+        if len(obs) < 3:
+            return super().unroll(obs, state, reset)
+        first, state = super().unroll(obs[:2], state, None if reset is None else reset[:2])
+        rest, state = super().unroll(obs[2:], state.detach(), None if reset is None else reset[2:])
+        return join(first, rest), state
+
+
+def join(first, rest):
+    logits = torch.cat([each.distribution.logits for each in (first, rest)])
+    value = torch.cat([first.value, rest.value])
+    return PolicyOutput(torch.distributions.Categorical(logits=logits), value)
+
+
+def test_a_cut_graph_is_found_where_the_state_reaches_a_few_steps_only():
+    report = examine(CutAfterTwo(S.Discrete(4), S.Discrete(2), cell="stack", frames=4))
+    assert report["gradient_flows_back"].status == "failed", str(report)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ({"seed": None}, "seed: expected"),
+        ({"seed": -1}, "seed: expected"),
+        ({"obs_bounds": (1, -1)}, "obs_bounds: expected"),
+        ({"obs_bounds": (float("nan"), 1)}, "obs_bounds: expected"),
+        ({"obs_shape": (3, -1)}, "obs_shape: expected"),
+        ({"learner": 3}, "learner: expected"),
+    ],
+)
+def test_a_wrong_argument_is_no_verdict(arguments, said):
+    with pytest.raises((ValueError, TypeError), match=said):
+        examine(policy_for(BOX, S.Discrete(2)), **arguments)
+
+
+def test_a_shape_may_be_a_number_of_numpy():
+    assert examine(policy_for(S.Box(-1.0, 1.0, (3,)), S.Discrete(2)), np.int64(3)).healthy

@@ -163,3 +163,18 @@ def test_bad_input_gets_an_error_that_says_expected_and_got():
     for std in (-0.1, float("nan"), float("inf")):
         with pytest.raises(ValueError, match="std: expected a finite number, at least 0"):
             add_noise(std, torch.Generator())
+
+
+def test_a_change_in_place_is_a_change():
+    """The same state object comes back, with other numbers in it."""
+    env = make_vec(n=N, horizon=30)
+    policy = make_policy(env, "lstm")
+
+    def wipe(t, state):
+        for part in state:
+            part.zero_()
+        return state
+
+    wiped = record(policy, env, STEPS, seed=2, intervention=wipe)
+    assert_equal(wiped, record(policy, env, STEPS, seed=2, intervention=zero()))
+    assert not wiped.memory["cell"].any()

@@ -4,6 +4,7 @@ import gymnasium as gym
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from rnn_tutorial.acting import begin
 from rnn_tutorial.collect import collect
@@ -154,3 +155,21 @@ def test_unfit_settings_are_told():
     env = make_env("discrete", "Disabled")
     with pytest.raises(ValueError, match="SAME_STEP or NEXT_STEP"):
         train(env)
+
+
+def test_layers_that_differ_between_acting_and_learning_get_a_warning():
+    env, short = make_env("box", "SameStep"), Settings(iterations=1, epochs=1)
+    for layer in (nn.BatchNorm1d(8), nn.Dropout(0.5)):
+        encoder = nn.Sequential(nn.Flatten(), nn.Linear(5, 8), layer)
+        with pytest.warns(UserWarning, match="ratio is not 1 before the first update"):
+            train(env, short, encoder=encoder, progress=False)
+    spaces = env.single_observation_space, env.single_action_space
+    train(env, short, policy=RNNPolicy(*spaces, encoder=encoder).eval(), progress=False)
+
+
+def test_what_is_no_policy_and_no_settings_is_told(no_shape_hook):
+    env = gym.make("CartPole-v1")
+    with pytest.raises(TypeError, match="policy: expected an RNNPolicy, got Linear"):
+        train(env, policy=nn.Linear(4, 2))
+    with pytest.raises(TypeError, match=r"settings: expected Settings\(\.\.\.\), got {'gamma'"):
+        train(env, {"gamma": 0.9})

@@ -7,6 +7,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from rnn_tutorial import runs
+
 DATA = Path(__file__).parents[1] / "data"
 
 
@@ -21,30 +23,22 @@ def test_a_recipe_that_was_stopped_goes_on(tmp_path, monkeypatch):
     monkeypatch.setitem(learning.TASKS, "cued", {**learning.CUED, "settings": short, "num_envs": 4})
     monkeypatch.setattr(learning, "SEEDS", range(2))
     done = []
+    train = runs.train
 
-    def stop_at_the_fourth(run, policy, seed):
+    def stop_at_the_fourth(*arguments, **settings):
         if len(done) == 3:
             raise InterruptedError("stopped")
-        done.append(seed)
-        return outcome(run, policy, seed)
+        done.append(0)
+        return train(*arguments, **settings)
 
-    outcome = learning.outcome
-    stop_at_the_fourth.__module__, stop_at_the_fourth.__qualname__ = (
-        outcome.__module__,
-        outcome.__qualname__,
-    )
     original = learning.train_runs
     monkeypatch.setattr(learning, "train_runs", lambda *a, **k: original(*a, jobs=1, **k))
-    monkeypatch.setattr(learning, "outcome", stop_at_the_fourth)
+    monkeypatch.setattr(runs, "train", stop_at_the_fourth)
     with pytest.raises(InterruptedError):
         learning.learn("cued", tmp_path)
     assert len(list((tmp_path / ".store" / "cued").iterdir())) == 3
     assert not (tmp_path / "cued_scores.csv").exists()
-    monkeypatch.setattr(learning, "outcome", lambda *a: done.append(0) or outcome(*a))
-    learning.outcome.__module__, learning.outcome.__qualname__ = (
-        outcome.__module__,
-        outcome.__qualname__,
-    )
+    monkeypatch.setattr(runs, "train", lambda *a, **k: done.append(0) or train(*a, **k))
     learning.learn("cued", tmp_path)
-    assert len(done) == 10  # five agents, two seeds: none was measured twice
+    assert len(done) == 10  # five agents, two seeds: none was trained twice
     assert len(pd.read_csv(tmp_path / "cued_scores.csv")) == 10

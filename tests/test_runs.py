@@ -10,6 +10,7 @@ import joblib
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
 from rnn_tutorial.ppo import train
 from rnn_tutorial.runs import Run, bootstrap_interval, train_runs
@@ -178,3 +179,68 @@ def test_on_a_cluster_with_a_killed_worker_the_table_is_that_of_one_process(tmp_
         table = train_runs(runs, [0, 5], outcome=kill_once)
     assert [file.name for file in tmp_path.iterdir()] == ["gru_5"]
     pd.testing.assert_frame_equal(table, train_runs(runs, [0, 5], 1, count_weights))
+
+
+def say(run, policy, seed):
+    return {"tensor": torch.tensor(3.0), "array": np.array(2), "text": "a"}
+
+
+def overwrite(run, policy, seed):
+    return {"return": 99.0}
+
+
+def several(run, policy, seed):
+    return {"many": np.zeros(3)}
+
+
+def test_an_outcome_has_columns_of_its_own_and_numbers_stay_numbers():
+    short = replace(RUNS[0], settings=Settings(iterations=1, rollout_length=3))
+    table = train_runs([short], np.arange(1), jobs=1, outcome=say)
+    assert table[["tensor", "array", "text"]].values.tolist() == [[3.0, 2, "a"]]
+    for outcome, said in ((overwrite, "no other columns"), (several, "a number or a text for")):
+        with pytest.raises(RuntimeError, match=f"every training failed: .*outcome: .*{said}"):
+            train_runs([short], [0], jobs=1, outcome=outcome)
+    for name in ("gamma", "steps", "env_horizon", "seed", "iteration", "policy_cell"):
+        with pytest.raises(ValueError, match=f"labels: expected names .*'{name}'"):
+            train_runs([replace(short, labels={name: "low"})], [0], jobs=1)
+
+
+@pytest.mark.parametrize(
+    ("runs", "seeds", "said"),
+    [
+        (RUNS, 3, "seeds: expected a list, got 3"),
+        (RUNS[0], [0], "runs: expected a list, got Run"),
+        (RUNS, [0.5], "seed: expected a whole number"),
+        (RUNS, [-1], "seed: expected a whole number, at least 0"),
+    ],
+)
+def test_runs_and_seeds_of_another_kind_are_told(runs, seeds, said):
+    with pytest.raises(ValueError, match=said):
+        train_runs(runs, seeds, jobs=1)
+
+
+def at_least(number):
+    def measure(run, policy, seed):
+        return {"score": number}
+
+    return measure
+
+
+def test_a_store_keeps_outcomes_of_one_name_apart_and_knows_a_seed_of_numpy(tmp_path):
+    short = replace(RUNS[0], settings=Settings(iterations=1, rollout_length=3))
+    for number in (5, 6):
+        table = train_runs([short], [0], jobs=1, outcome=at_least(number), store=tmp_path)
+        assert table.score.tolist() == [number]
+    train_runs([short], [np.int64(0)], jobs=1, outcome=at_least(6), store=tmp_path)
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_a_module_in_a_run_is_not_trained_on_from_seed_to_seed(jobs):
+    torch.manual_seed(0)
+    encoder = torch.nn.Linear(5, 8)
+    before = encoder.weight.detach().clone()
+    run = replace(RUNS[0], policy={"encoder": encoder, "hidden_size": 8})
+    alone, both = (train_runs([run], seeds, jobs=jobs) for seeds in ([1], [0, 1]))
+    assert torch.equal(encoder.weight, before)
+    assert both[both.seed == 1]["return"].tolist() == alone["return"].tolist()

@@ -5,6 +5,7 @@ from typing import Any
 
 from gymnasium import spaces
 
+from rnn_tutorial.acting import check_seed
 from rnn_tutorial.doctor import form, gradients, leaks, memory, resets, runs
 from rnn_tutorial.doctor.advice import ADVICE
 from rnn_tutorial.doctor.examination import Examination, Outcome, failed, skipped
@@ -67,8 +68,14 @@ def examine(
         A report; also for a subject that raises or returns nonsense.
 
     Raises:
-        ValueError: if the form of the observations is not known.
+        ValueError: for a seed, a shape or bounds that cannot be, or if the form of the observations
+            is not known.
+        TypeError: for a learner without the methods of one.
     """
+    seed = check_seed(seed)
+    lacks = [name for name in ("collect", "minibatches", "evaluate") if not hasattr(learner, name)]
+    if learner is not None and lacks:
+        raise TypeError(f"learner: expected a Learner, got {learner!r}, which has no {lacks[0]}")
     name = _name(subject)
     space = ask(subject, "observation_space")
     if obs_shape is None and isinstance(space, (spaces.Dict, spaces.Tuple, spaces.MultiDiscrete)):

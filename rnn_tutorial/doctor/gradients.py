@@ -115,7 +115,7 @@ def gradient_flows_back(exam: Examination) -> Outcome:
             return failed("the gradient of the last output is NaN", cause=NAN)
         reached = [bool(gradient.any()) for gradient in found]
         if probe.spec.whole_numbers:
-            return _by_the_state(probe, graph, reached)
+            return _by_the_state(probe, graph, reached, obs, start)
         depends = _value_depends(probe, obs, start)
         cut = [t for t in range(BACK - 1) if depends[t] and not reached[t]]
         missing = cut if missing is None else [t for t in missing if t in cut]
@@ -160,14 +160,32 @@ def _reached_by_steps(probe: Probe, obs: np.ndarray, start: Any, times: list[int
     return bool(found) and any(bool(found[t].any()) for t in times)
 
 
-def _by_the_state(probe: Probe, graph: Graph, reached: list[bool]) -> Outcome:
+def _by_the_state(
+    probe: Probe, graph: Graph, reached: list[bool], obs: np.ndarray, start: Any
+) -> Outcome:
     """Whole numbers have no gradient; the state that unroll starts from stands in for them."""
     if any(reached):
         return passed("the gradient of the last output reaches the first state")
     first = graph.loss(0)
-    if first is not None and any(bool(g.any()) for g in gradients(first, graph.inputs())):
-        return failed("the first output has a gradient with respect to the state, the last none")
-    return skipped("observations are whole numbers, and the first state gets no gradient")
+    if first is None or not any(bool(g.any()) for g in gradients(first, graph.inputs())):
+        return skipped("observations are whole numbers, and the first state gets no gradient")
+    last = _last_that_depends(probe, obs, start)
+    loss = graph.loss(last)
+    if loss is not None and any(bool(g.any()) for g in gradients(loss, graph.inputs())):
+        return passed(f"the gradient reaches the first state from the output at t = {last}")
+    return failed(
+        "the first output has a gradient with respect to the first state; the output at "
+        f"t = {last} depends on it as well, and has none"
+    )
+
+
+def _last_that_depends(probe: Probe, obs: np.ndarray, start: Any) -> int:
+    """The last time at which another first state changes the output."""
+    one, other = (probe.run("unroll", obs, state).outputs for state in (start, None))
+    differs = [
+        probe.compare(a[None], b[None]).excess > 1e2 for a, b in zip(one, other, strict=True)
+    ]
+    return max(t for t in range(len(obs)) if t == 0 or differs[t])
 
 
 def _value_depends(probe: Probe, obs: np.ndarray, start: Any) -> list[bool]:

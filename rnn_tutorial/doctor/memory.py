@@ -44,9 +44,15 @@ def memory_carried(exam: Examination) -> Outcome:
 
 
 def _effect_of_the_past(probe: Probe, way: str, scale: Scale, steps: int) -> Difference:
-    """How much outputs differ after the past, the observations from there on being the same."""
+    """How much outputs differ after the past, the observations from there on being the same.
+
+    Where only one observation is possible, the past is another first state.
+    """
     past = steps - 4
     obs = probe.draw(steps, probe.N, scale)
+    if probe.spec.constant:
+        a, b = probe.run(way, obs), probe.run(way, obs, probe.warm(probe.N))
+        return probe.compare(a.outputs, b.outputs, 0, bare=True)
     other = obs.copy()
     other[:past] = probe.draw(past, probe.N, scale)
     a, b = probe.run(way, obs), probe.run(way, other)

@@ -1,6 +1,7 @@
 """The instrument: runs a subject on made-up observations and turns what comes back into numbers."""
 
 from dataclasses import dataclass
+from itertools import chain, count
 from typing import Any
 
 import numpy as np
@@ -80,8 +81,9 @@ class Probe:
     def _sizes(self) -> tuple[int, int]:
         """T and N that are no size of the observation, so that a wrong axis cannot fit."""
         taken = {*self.spec.shape, *self.spec.sizes}
-        n = next(size for size in (5, 7, 11, 4) if size not in taken)
-        return next(size for size in (13, 17, 19, 23) if size not in taken), n
+        n = next(size for size in chain((5, 7, 11, 4), count(6)) if size not in taken)
+        times = chain((13, 17, 19, 23), count(16))
+        return next(size for size in times if size not in {*taken, n}), n
 
     # What goes in.
 

@@ -41,7 +41,8 @@ class RowSubject:
         shape = (sum(self.sizes),)
         if any(map(is_float_box, self.parts)):
             return Observations(shape, "float", 0.0, 1.0, inner)
-        return Observations(shape, "int64", 0, SPAN, inner)
+        constant = all((low == high).all() for low, high in self.ranges)
+        return Observations(shape, "int64", 0, 0 if constant else SPAN, inner)
 
     def initial_state(self, n: int) -> Any:
         """That of the subject."""

@@ -1,7 +1,9 @@
 """What can be examined: the three methods, and the observations they take."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+from numbers import Integral, Real
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -73,6 +75,11 @@ class Observations:
     def whole_numbers(self) -> bool:
         return self.dtype == "bool" or np.dtype(self.dtype).kind in "iu"
 
+    @property
+    def constant(self) -> bool:
+        """Whether only one observation is possible."""
+        return self.low is not None and self.low == self.high
+
     def least(self) -> float:
         """Zero, or the least value allowed where zero is not."""
         allowed = self.low is None or self.high is None or self.low <= 0 <= self.high
@@ -121,10 +128,11 @@ def observations_of(
     """
     space, said = ask(subject, "observation_space"), ask(subject, "obs_shape")
     known = getattr(space, "shape", None)
-    if shape is None and isinstance(said, (int, tuple, list)):
-        shape = said if isinstance(said, int) else tuple(said)
-    if isinstance(shape, int):
-        shape = (shape,)
+    if shape is None and isinstance(said, (Integral, tuple, list)):
+        shape = said
+    if isinstance(shape, Integral):
+        shape = (int(shape),)
+    _check_form(shape, bounds)
     # Floats whose shape was said otherwise are drawn without bounds; codes and bytes never are.
     codes = known is not None and shape == tuple(known) and _dtype_of(space) is not None
     if (shape is None and known is not None) or (codes and dtype is None):
@@ -145,6 +153,21 @@ def observations_of(
         bounds = (0, 255) if name == "uint8" else (0, 1)
     low, high = bounds or (None, None)
     return Observations(shape, name, low, high)
+
+
+def _check_form(shape: Any, bounds: Any) -> None:
+    """Raise a ValueError for a shape or bounds that no observation can have."""
+    if shape is not None and not (
+        isinstance(shape, Sequence) and all(isinstance(n, Integral) and n > 0 for n in shape)
+    ):
+        raise ValueError(f"obs_shape: expected whole numbers, at least 1, got {shape!r}")
+    if bounds is not None and not (
+        isinstance(bounds, Sequence)
+        and len(bounds) == 2
+        and all(isinstance(bound, Real) and math.isfinite(bound) for bound in bounds)
+        and bounds[0] <= bounds[1]
+    ):
+        raise ValueError(f"obs_bounds: expected (least, greatest), finite, got {bounds!r}")
 
 
 def _dtype_of(space: Any) -> Any:
