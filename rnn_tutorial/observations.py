@@ -114,7 +114,7 @@ def same_observations(space: gym.Space, other: gym.Space) -> bool:
 
     def form(part: gym.Space) -> tuple[Any, ...]:
         one_hot = isinstance(part, (spaces.Discrete, spaces.MultiDiscrete))
-        values = (_sizes(part), np.ravel(part.start).tolist()) if one_hot else None
+        values = (_sizes(part), _starts(part).tolist()) if one_hot else None
         return part.shape, is_float_box(part), are_pixels(part, "auto"), values
 
     ours, theirs = ([(name, form(part)) for name, part in entries(of)] for of in (space, other))
@@ -295,9 +295,13 @@ def _sizes(space: gym.Space) -> list[int]:
     return [int(n) for n in np.ravel(space.nvec)]  # type: ignore[attr-defined]
 
 
+def _starts(space: gym.Space) -> np.ndarray:
+    """The least value of each number of a Discrete or MultiDiscrete."""
+    return np.ravel(space.start)  # type: ignore[attr-defined]
+
+
 def _codes(space: gym.Space, array: Tensor) -> Tensor:
     """The values (*lead, numbers), counted from 0."""
     rank = len(space.shape or ())
     flat = array.flatten(array.ndim - rank) if rank else array[..., None]
-    start = torch.as_tensor(np.ravel(space.start), device=array.device)  # type: ignore[attr-defined]
-    return flat - start
+    return flat - torch.as_tensor(_starts(space), device=array.device)

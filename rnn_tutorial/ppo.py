@@ -40,8 +40,8 @@ from rnn_tutorial.settings import Settings
 
 # Layers that depend on chance, or on the other observations of a batch.
 CHANGING = (nn.modules.batchnorm._BatchNorm, nn.modules.dropout._DropoutNd)
-HISTORY = ("steps", "return", "episodes", "kl", "entropy", "clipped", "gradient_norm")
-HISTORY += ("explained_variance",)
+HISTORY = ["steps", "return", "episodes", "kl", "entropy", "clipped", "gradient_norm"]
+HISTORY += ["explained_variance"]
 ENVS = 16  # made for an env that is given by its id
 
 

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from numbers import Integral, Real
+from numbers import Real
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -128,11 +128,13 @@ def observations_of(
     """
     space, said = ask(subject, "observation_space"), ask(subject, "obs_shape")
     known = getattr(space, "shape", None)
-    if shape is None and isinstance(said, (Integral, tuple, list)):
-        shape = said
-    if isinstance(shape, Integral):
-        shape = (int(shape),)
-    _check_form(shape, bounds)
+    given: Any = shape
+    if given is None and isinstance(said, (int, np.integer, tuple, list)):
+        given = said
+    if isinstance(given, (int, np.integer)):
+        given = (given,)
+    _check_form(given, bounds)
+    shape = None if given is None else tuple(map(int, given))
     # Floats whose shape was said otherwise are drawn without bounds; codes and bytes never are.
     codes = known is not None and shape == tuple(known) and _dtype_of(space) is not None
     if (shape is None and known is not None) or (codes and dtype is None):
@@ -144,7 +146,6 @@ def observations_of(
             "obs_shape: expected the shape of one observation, e.g. obs_shape=(5,), got None and "
             "a subject with neither obs_shape nor observation_space"
         )
-    shape = tuple(int(size) for size in shape)
     name = "float" if dtype is None else str(dtype).removeprefix("torch.")
     name = getattr(dtype, "__name__", name) if isinstance(dtype, type) else name
     if name != "bfloat16" and np.dtype(name).kind not in "fiub":
@@ -157,9 +158,9 @@ def observations_of(
 
 def _check_form(shape: Any, bounds: Any) -> None:
     """Raise a ValueError for a shape or bounds that no observation can have."""
-    if shape is not None and not (
-        isinstance(shape, Sequence) and all(isinstance(n, Integral) and n > 0 for n in shape)
-    ):
+    sizes = shape if isinstance(shape, Sequence) else (shape,)
+    whole = all(isinstance(size, (int, np.integer)) and size > 0 for size in sizes)
+    if shape is not None and not whole:
         raise ValueError(f"obs_shape: expected whole numbers, at least 1, got {shape!r}")
     if bounds is not None and not (
         isinstance(bounds, Sequence)
