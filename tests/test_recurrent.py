@@ -333,5 +333,5 @@ def test_bad_input_gets_an_error_that_says_expected_and_got(cell, bad, message):
 
 
 def test_an_unknown_cell_is_named_with_the_known_ones():
-    with pytest.raises(ValueError, match="expected one of 'rnn', 'gru', 'lstm', got 'elman'"):
+    with pytest.raises(ValueError, match="cell: expected one of 'rnn', 'gru', 'lstm'.*got 'elman'"):
         RecurrentCore(FEATURES, H, cell="elman")

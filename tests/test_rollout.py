@@ -372,8 +372,9 @@ def test_bad_input_gets_an_error_that_says_expected_and_got():
     with pytest.raises(TypeError, match="env: expected a gymnasium env"):
         record(policy, CUED, 1, seed=0)
     pole = gym.make("CartPole-v1")
+    other = RNNPolicy(pole.observation_space, policy.action_space)
     with pytest.raises(ValueError, match=r"env's actions Discrete\(2\), got a policy for Box"):
-        record(policy, pole, 1, seed=0)
+        record(other, pole, 1, seed=0)
     broken = Broken()
     with pytest.raises(ValueError, match="obs: expected finite numbers"):
         record(make_policy(broken), broken, 3, seed=0)
