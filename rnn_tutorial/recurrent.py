@@ -7,21 +7,26 @@ second axis is the env's
 observation t begins an episode; the state is cleared before step t.
 """
 
-from collections.abc import Callable, Sequence
-from functools import wraps
+from collections.abc import Callable
+from functools import partial, wraps
 from itertools import pairwise
 from typing import Any
 
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
-from torch.nn.functional import linear
 
+from rnn_tutorial.layers import GRULayer, RNNLayer, by_layers, by_shut_gates
 from rnn_tutorial.nest import leaves, map_nest
 
 State = Any  # a tensor (layers, N, H), or a nest of tensors (*, N, ...)
 
 CELLS: dict[str, Any] = {"rnn": nn.RNN, "gru": nn.GRU, "lstm": nn.LSTM}
+UNROLL: dict[str, Any] = {
+    "rnn": partial(by_layers, RNNLayer),
+    "gru": partial(by_layers, GRULayer),
+    "lstm": by_shut_gates,
+}
 
 
 def map_state(function: Callable[[Tensor], Tensor], state: State) -> State:
@@ -47,59 +52,6 @@ def clear_state(state: State, reset: Bool[Tensor, " N"]) -> State:
 def _mask(reset: Tensor, part: Tensor) -> Tensor:
     """A reset (N,) in the form that spreads over a state's tensor (*, N, ...)."""
     return reset.view(-1, *[1] * (part.ndim - 2))
-
-
-def rnn_layer(
-    x: Float[Tensor, "T N features"],
-    h: Float[Tensor, "N H"],
-    clear: Sequence[Tensor | None],
-    w_ih: Float[Tensor, "H features"],
-    w_hh: Float[Tensor, "H H"],
-    b_ih: Float[Tensor, " H"],
-    b_hh: Float[Tensor, " H"],
-) -> Float[Tensor, "T N H"]:
-    """One tanh RNN layer by its formula; `clear[t]` (N, 1) clears h before step t.
-
-    h' = tanh(W_ih x + b_ih + W_hh h + b_hh), as in the documentation of nn.RNN.
-    """
-    hidden = []
-    for from_x, mask in zip(linear(x, w_ih, b_ih), clear, strict=True):
-        if mask is not None:
-            h = h.masked_fill(mask, 0.0)
-        h = torch.tanh(from_x + linear(h, w_hh, b_hh))
-        hidden.append(h)
-    return torch.stack(hidden)
-
-
-def gru_layer(
-    x: Float[Tensor, "T N features"],
-    h: Float[Tensor, "N H"],
-    clear: Sequence[Tensor | None],
-    w_ih: Float[Tensor, "H3 features"],
-    w_hh: Float[Tensor, "H3 H"],
-    b_ih: Float[Tensor, " H3"],
-    b_hh: Float[Tensor, " H3"],
-) -> Float[Tensor, "T N H"]:
-    """One GRU layer by its formula; `clear[t]` (N, 1) clears h before step t.
-
-    h' = (1 - z) n + z h with gates r, z = sigmoid(...) and n = tanh(x part + r * (h part)), as
-    in the documentation of nn.GRU (weights stacked in the order r, z, n).
-    """
-    size = h.shape[-1]
-    x_rz, x_n = linear(x, w_ih, b_ih).split((2 * size, size), dim=-1)
-    hidden = []
-    for x_rz_t, x_n_t, mask in zip(x_rz, x_n, clear, strict=True):
-        if mask is not None:
-            h = h.masked_fill(mask, 0.0)
-        h_rz, h_n = linear(h, w_hh, b_hh).split((2 * size, size), dim=-1)
-        r, z = torch.sigmoid(x_rz_t + h_rz).chunk(2, dim=-1)
-        n = torch.tanh(torch.addcmul(x_n_t, r, h_n))
-        h = torch.lerp(n, h, z)
-        hidden.append(h)
-    return torch.stack(hidden)
-
-
-FORMULAS = {"rnn": rnn_layer, "gru": gru_layer}
 
 
 def take(state: State, envs: Any) -> State:
@@ -240,10 +192,9 @@ class RecurrentCore(nn.Module):
         `reset[t, n]` clears the state of env n before step t; None clears none. The returned state
         is that after the last step.
 
-        Without a reset after the first step this is one call of the PyTorch module. With resets
-        it is the faster of two loops: PyTorch's module on each stretch between resets (LSTM, and
-        every cell on a GPU), or the cell's formula step by step, with the input's part computed
-        for all times at once (RNN and GRU on a CPU).
+        Without resets this is one call of the PyTorch module. With resets it is, on a CPU, one pass
+        over the sequence by `rnn_tutorial.layers`; on a GPU, PyTorch's module on each stretch in
+        which no env resets.
 
         Raises:
             ValueError: as `step`.
@@ -252,32 +203,15 @@ class RecurrentCore(nn.Module):
         if reset is None:
             return self.rnn(x, state)
         state = clear_state(state, reset[0])
-        resets_at = reset[1:].any(dim=1).tolist()
-        if not any(resets_at):
-            return self.rnn(x, state)
-        if self.cell in FORMULAS and not x.is_cuda and isinstance(state, Tensor):
-            clear = [
-                row[:, None] if any_reset else None
-                for row, any_reset in zip(reset[1:], resets_at, strict=True)
-            ]
-            return self._unroll_formula(x, state, [None, *clear])
-        return self._unroll_stretches(x, state, reset, resets_at)
+        broken = isinstance(state, tuple) and not all(part.isfinite().all() for part in state)
+        if x.is_cuda or broken:  # shut gates do not stop a NaN
+            return self._unroll_stretches(x, state, reset)
+        return UNROLL[self.cell](self.rnn, x, state, reset)
 
-    def _unroll_formula(
-        self, x: Tensor, state: Tensor, clear: list[Tensor | None]
-    ) -> tuple[Tensor, Tensor]:
-        """Run the cell's formula layer by layer; `clear[t]` is (N, 1) or None."""
-        formula, last = FORMULAS[self.cell], []
-        for weights, h in zip(self.rnn.all_weights, state, strict=True):
-            x = formula(x, h, clear, *weights)
-            last.append(x[-1])
-        return x, torch.stack(last)
-
-    def _unroll_stretches(
-        self, x: Tensor, state: State, reset: Tensor, resets_at: list[bool]
-    ) -> tuple[Tensor, State]:
+    def _unroll_stretches(self, x: Tensor, state: State, reset: Tensor) -> tuple[Tensor, State]:
         """Run PyTorch's module on each stretch of time in which no env resets."""
-        cuts = [0, *(t for t, any_reset in enumerate(resets_at, start=1) if any_reset), len(x)]
+        later = reset[1:].any(dim=1).nonzero().flatten() + 1
+        cuts = [0, *later.tolist(), len(x)]
         outputs = []
         for begin, end in pairwise(cuts):
             output, state = self.rnn(x[begin:end], clear_state(state, reset[begin]))
