@@ -20,8 +20,8 @@ from rnn_tutorial.actions import (
     number_of_parameters,
 )
 from rnn_tutorial.checks import whole_number
+from rnn_tutorial.cores import make_core
 from rnn_tutorial.encoders import make_encoder
-from rnn_tutorial.frame_stack import FrameStackCore
 from rnn_tutorial.nest import Nest, first_leaf, map_nest
 from rnn_tutorial.normalisation import RunningNormaliser
 from rnn_tutorial.observations import (
@@ -34,7 +34,7 @@ from rnn_tutorial.observations import (
     prepare,
     to_tensors,
 )
-from rnn_tutorial.recurrent import MemorylessCore, RecurrentCore, State
+from rnn_tutorial.recurrent import State
 
 
 class PolicyOutput(NamedTuple):
@@ -60,22 +60,25 @@ class RNNPolicy(nn.Module):
         observation_space: any space of `rnn_tutorial.observations`; for a vector env, that of a
             single env.
         action_space: Box, Discrete, MultiDiscrete or MultiBinary, of a single env.
-        cell: "rnn", "gru" or "lstm"; or a feed-forward layer instead: "none" (no memory) or "stack"
-            (it sees the last few inputs at once).
+        cell: "rnn", "gru" or "lstm"; "mingru", whose sequences are computed at once; "attention"
+            over the last steps; or a feed-forward layer: "none" (no memory) or "stack" (it sees the
+            last few inputs at once).
         hidden_size: H.
         num_layers: recurrent layers.
         encoder: "none", "mlp", "conv", or a module (B, *obs) -> (B, features); or one of these for
             each entry of a Dict or Tuple space, by its name.
         encoder_size: features of "mlp" and "conv".
-        frames: inputs that "stack" sees.
         images: how arrays of pixels are read: "auto", "channels_first", "channels_last", or "codes"
             for integers that are not pixels; or one of these by the entry's name.
         normalise_observations: scales observations by their running mean and standard deviation,
             which move only in `update_statistics`.
+        **core: settings of this cell alone: `frames` (4) that "stack" sees, `window` (32) and
+            `heads` (4) of "attention".
 
     Raises:
         TypeError: for a space of another kind.
-        ValueError: for an unknown cell or encoder, or a size that is no whole number from 1 on.
+        ValueError: for an unknown cell, encoder or setting, or a size that is no whole number from
+            1 on.
 
     Example:
         >>> box = gym.spaces.Box(-1.0, 1.0, (3,))
@@ -98,9 +101,9 @@ class RNNPolicy(nn.Module):
         num_layers: int = 2,
         encoder: str | nn.Module | Mapping[str, Any] = "mlp",
         encoder_size: int = 128,
-        frames: int = 4,
         images: str | Mapping[str, str] = "auto",
         normalise_observations: bool = False,
+        **core: Any,
     ) -> None:
         super().__init__()
         hidden_size = whole_number("hidden_size", hidden_size, 1)
@@ -112,9 +115,9 @@ class RNNPolicy(nn.Module):
             "num_layers": num_layers,
             "encoder": encoder,
             "encoder_size": encoder_size,
-            "frames": frames,
             "images": images,
             "normalise_observations": normalise_observations,
+            **core,
         }
         check_space(observation_space, images)
         self.observation_space, self.action_space = observation_space, action_space
@@ -122,13 +125,7 @@ class RNNPolicy(nn.Module):
         self.is_plain = is_float_box(observation_space)  # needs no preparation
         head = ActionHead(action_space)
         self.encoder, features = make_encoder(encoder, observation_space, encoder_size, images)
-        self.core: RecurrentCore | MemorylessCore | FrameStackCore
-        if cell == "none":
-            self.core = MemorylessCore(features, hidden_size)
-        elif cell == "stack":
-            self.core = FrameStackCore(features, hidden_size, frames)
-        else:
-            self.core = RecurrentCore(features, hidden_size, num_layers, cell)
+        self.core = make_core(cell, features, hidden_size, num_layers, core)
         self.discrete = isinstance(action_space, gym.spaces.Discrete)
         self.actor = nn.Linear(hidden_size, number_of_parameters(action_space))
         self.head = head

@@ -59,6 +59,15 @@ def take(state: State, envs: Any) -> State:
     return map_state(lambda part: part[:, envs], state)
 
 
+def by_steps(core: Any, x: Tensor, state: State, reset: Tensor) -> tuple[Tensor, State]:
+    """What `unroll` is equal to: `step` at every time. Clears NaN at every reset, and is slow."""
+    outputs = []
+    for x_t, reset_t in zip(x, reset, strict=True):
+        output, state = core.step(x_t, state, reset_t)
+        outputs.append(output)
+    return torch.stack(outputs), state
+
+
 def check_reset(reset: Tensor | None, shape: tuple[int, ...]) -> None:
     """Raise a ValueError for a reset that is not boolean or not of this shape."""
     if reset is not None and (reset.shape != shape or reset.dtype != torch.bool):
@@ -148,9 +157,7 @@ class RecurrentCore(nn.Module):
         super().__init__()
         if not isinstance(cell, str) or cell not in CELLS:
             known = ", ".join(map(repr, CELLS))
-            raise ValueError(
-                f"cell: expected one of {known} (in a policy also 'none', 'stack'), got {cell!r}"
-            )
+            raise ValueError(f"cell: expected one of {known}, got {cell!r}")
         self.cell = cell
         self.parts = ("hidden", "cell") if cell == "lstm" else ("hidden",)
         self.rnn: nn.RNNBase = CELLS[cell](input_size, hidden_size, num_layers)

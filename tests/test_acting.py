@@ -10,6 +10,7 @@ from gymnasium.vector import AutoresetMode, SyncVectorEnv
 
 from rnn_tutorial.acting import act, begin, env_seeds
 from rnn_tutorial.collect import collect
+from rnn_tutorial.cores import CORES
 from rnn_tutorial.doctor.zoo import BUGS
 from rnn_tutorial.doctor.zoo.changed import ChangedPackage
 from rnn_tutorial.interventions import from_on, once
@@ -138,7 +139,7 @@ def test_where_an_intervention_acts_the_step_starts_from_its_state():
     assert seen[4][:, 1].any()
 
 
-@pytest.mark.parametrize("cell", ["rnn", "gru", "lstm", "none", "stack"])
+@pytest.mark.parametrize("cell", sorted(CORES))
 def test_a_double_policy_acts_collects_and_trains(cell):
     env = staggered()
     policy = policy_for(env, cell=cell).double()
@@ -152,7 +153,7 @@ def test_a_double_policy_acts_collects_and_trains(cell):
     assert all(weight.dtype == torch.float64 for weight in trained.parameters())
 
 
-@pytest.mark.parametrize("cell", ["rnn", "gru", "lstm", "none", "stack"])
+@pytest.mark.parametrize("cell", sorted(CORES))
 def test_under_autocast_acting_and_training_agree_across_resets(cell):
     env = staggered()
     policy = policy_for(env, cell=cell)

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from rnn_tutorial.acting import executed
 from rnn_tutorial.actions import draw_action
 from rnn_tutorial.checkpoint import load_policy
+from rnn_tutorial.cores import CORES
 from rnn_tutorial.export import export, input_names
 from rnn_tutorial.nest import leaves, map_nest
 from rnn_tutorial.policy import RNNPolicy
@@ -64,7 +65,7 @@ actions = boxes(actions=True) | codes | many | bits | integers
 @given(
     observations,
     actions,
-    st.sampled_from(["rnn", "gru", "lstm", "none", "stack"]),
+    st.sampled_from(sorted(CORES)),
     st.booleans(),
     st.sampled_from([AutoresetMode.SAME_STEP, AutoresetMode.NEXT_STEP]),
 )

@@ -21,6 +21,7 @@ from rnn_tutorial.checkpoint import (
     save_checkpoint,
     save_tensors,
 )
+from rnn_tutorial.cores import CORES
 from rnn_tutorial.data import data_path
 from rnn_tutorial.policy import RNNPolicy
 from rnn_tutorial.ppo import train
@@ -42,7 +43,7 @@ def path(tmp_path):
     return tmp_path / "run.safetensors"
 
 
-@pytest.mark.parametrize("cell", ["gru", "lstm", "none"])
+@pytest.mark.parametrize("cell", sorted(CORES))
 def test_a_resumed_run_gives_the_very_same_weights(path, cell):
     whole = run(6, cell=cell)
     run(4, cell=cell, checkpoint=path)

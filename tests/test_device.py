@@ -12,13 +12,13 @@ from rnn_tutorial.acting import begin
 from rnn_tutorial.buffer import RolloutBuffer
 from rnn_tutorial.checkpoint import load_policy, read_checkpoint
 from rnn_tutorial.collect import collect
+from rnn_tutorial.cores import CORES, make_core
 from rnn_tutorial.gradients import action_gradients
 from rnn_tutorial.interventions import add_noise, once, partners, project_out, transplant
 from rnn_tutorial.nest import leaves, map_nest
 from rnn_tutorial.policy import RNNPolicy
 from rnn_tutorial.ppo import evaluate, train
 from rnn_tutorial.probes import states, states_when_shown
-from rnn_tutorial.recurrent import RecurrentCore
 from rnn_tutorial.rollout import episode_returns, record
 from rnn_tutorial.settings import Settings
 
@@ -47,10 +47,10 @@ def cued_policy(env, device, **settings):
     return policy.to(device)
 
 
-@pytest.mark.parametrize("cell", ["rnn", "gru", "lstm"])
+@pytest.mark.parametrize("cell", sorted(CORES))
 def test_unroll_with_resets_equals_steps_and_the_cpu_forward_and_backward(device, cell):
     torch.manual_seed(0)
-    core = RecurrentCore(5, 8, 2, cell)
+    core = make_core(cell, 5, 8, 2, {})
     x, reset = torch.randn(12, 4, 5), torch.rand(12, 4) < 0.2
     results = {}
     for place in ("cpu", device):
@@ -70,7 +70,7 @@ def test_unroll_with_resets_equals_steps_and_the_cpu_forward_and_backward(device
         torch.testing.assert_close(theirs.cpu(), ours, **CLOSE)
 
 
-@pytest.mark.parametrize("cell", ["gru", "lstm", "none", "stack"])
+@pytest.mark.parametrize("cell", sorted(CORES))
 def test_a_rollout_is_that_of_the_cpu(device, cell):
     env = gym.make_vec(CUED, num_envs=4, horizon=5)
     here, there = (
@@ -83,7 +83,7 @@ def test_a_rollout_is_that_of_the_cpu(device, cell):
     assert returns.shape == (6,)
 
 
-@pytest.mark.parametrize("cell", ["gru", "lstm"])
+@pytest.mark.parametrize("cell", sorted(CORES))
 def test_a_replayed_rollout_has_the_ratio_one_and_lies_on_the_device(device, cell):
     env = gym.make_vec(CUED, num_envs=4, horizon=5)
     policy = cued_policy(env, device, cell=cell)
@@ -100,7 +100,7 @@ def test_a_replayed_rollout_has_the_ratio_one_and_lies_on_the_device(device, cel
     assert log_ratio[sequences.valid].abs().max() < 1e-4
 
 
-@pytest.mark.parametrize("cell", ["gru", "lstm"])
+@pytest.mark.parametrize("cell", sorted(CORES))
 def test_bfloat16_autocast_works_across_resets(device, cell):
     env = gym.make_vec(CUED, num_envs=4, horizon=5)
     policy = cued_policy(env, device, cell=cell)

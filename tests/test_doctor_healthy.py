@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import torch
 
+from rnn_tutorial.cores import CORES
 from rnn_tutorial.doctor import examine
 from rnn_tutorial.policy import RNNPolicy
 
@@ -32,7 +33,7 @@ def policy(cell, layers, action, encoder, hidden=12):
 @pytest.mark.parametrize("encoder", ["none", "mlp", "conv"])
 @pytest.mark.parametrize("action", ACTIONS)
 @pytest.mark.parametrize("layers", [1, 2, 3])
-@pytest.mark.parametrize("cell", ["rnn", "gru", "lstm"])
+@pytest.mark.parametrize("cell", sorted(CORES.keys() - {"none"}))
 def test_a_healthy_policy_passes_every_check(cell, layers, action, encoder, as_frozen):
     report = examine(policy(cell, layers, action, encoder))
     as_frozen(f"own {cell} {layers} {action} {encoder}", report)
@@ -54,3 +55,11 @@ def test_the_trained_and_the_training_policy_pass_as_well():
         parameter.data *= 3
     report = examine(trained.train())
     assert report.healthy, report
+
+
+@pytest.mark.parametrize("cell", ["mingru", "attention"])
+def test_new_cells_are_healthy_with_any_weights_and_any_seed(cell):
+    for seed in range(20):
+        torch.manual_seed(seed)
+        report = examine(RNNPolicy(VECTOR, ACTIONS["box"], cell, hidden_size=16), seed=seed)
+        assert report.healthy, (seed, str(report))

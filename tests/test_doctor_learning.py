@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+from rnn_tutorial.cores import CORES
 from rnn_tutorial.doctor import examine
 from rnn_tutorial.doctor.learner import Learner
 from rnn_tutorial.doctor.learning import CHECKS, examine_learner
@@ -46,7 +47,7 @@ def failed(findings):
 @pytest.mark.parametrize("length", LENGTHS)
 @pytest.mark.parametrize("mode", ["SameStep", "NextStep"])
 @pytest.mark.parametrize("kind", ["box", "discrete"])
-@pytest.mark.parametrize("cell", ["rnn", "gru", "lstm", "none"])
+@pytest.mark.parametrize("cell", sorted(CORES))
 def test_our_own_ppo_passes(cell, kind, mode, length):
     learner = make_learner(kind, mode, cell, bptt_length=length)
     assert isinstance(learner, Learner)

@@ -6,6 +6,7 @@ import pytest
 import torch
 from test_rollout import make_policy, make_vec
 
+from rnn_tutorial.cores import CORES
 from rnn_tutorial.gradients import action_gradients
 from rnn_tutorial.policy import RNNPolicy
 
@@ -17,7 +18,7 @@ def obs(generator):
     return torch.randn(STEPS, N, 5, generator=generator)
 
 
-@pytest.mark.parametrize("cell", ["rnn", "gru", "lstm", "none"])
+@pytest.mark.parametrize("cell", sorted(CORES))
 def test_it_is_the_size_of_what_finite_differences_give(cell, obs):
     policy = make_policy(make_vec(n=N), cell).double()
     obs = obs.double()

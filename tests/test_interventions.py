@@ -7,6 +7,7 @@ import torch
 from test_rollout import assert_equal, make_policy, make_vec
 
 from rnn_tutorial import rollout
+from rnn_tutorial.cores import CORES
 from rnn_tutorial.interventions import (
     add_noise,
     as_state,
@@ -23,7 +24,7 @@ from rnn_tutorial.interventions import (
 )
 from rnn_tutorial.rollout import record
 
-CELLS = ["rnn", "gru", "lstm"]
+CELLS = sorted(CORES.keys() - {"none"})
 N, STEPS, K = 4, 14, 6
 
 

@@ -11,6 +11,7 @@ from torch.distributions import Normal
 from torch.testing import assert_close
 
 from rnn_tutorial.actions import MIN_STD, distribution_parameters, draw_action
+from rnn_tutorial.cores import CORES
 from rnn_tutorial.encoders import make_encoder
 from rnn_tutorial.policy import RNNPolicy
 
@@ -18,7 +19,7 @@ T, N = 6, 3
 BOX = gym.spaces.Box(-1.0, 1.0, (2,), np.float32)
 DISCRETE = gym.spaces.Discrete(4)
 IMAGE = (3, 12, 10)
-CELLS = ["rnn", "gru", "lstm", "none"]
+CELLS = sorted(CORES)
 
 
 def box(*shape):

@@ -8,11 +8,12 @@ from torch import nn
 
 from rnn_tutorial.acting import begin
 from rnn_tutorial.collect import collect
+from rnn_tutorial.cores import CORES
 from rnn_tutorial.policy import RNNPolicy
 from rnn_tutorial.ppo import evaluate, starting_states, train
 from rnn_tutorial.settings import INITIAL_STATES, Settings
 
-CELLS = ("rnn", "gru", "lstm", "none")
+CELLS = sorted(CORES)
 
 
 def make_env(kind, mode, n=8):

@@ -11,7 +11,7 @@ import torch
 
 from rnn_tutorial.data import read_table
 from rnn_tutorial.doctor import Report, examine
-from rnn_tutorial.doctor.zoo.changed import Change, ChangedPackage
+from rnn_tutorial.doctor.zoo.changed import ROOT, Change, ChangedPackage
 from rnn_tutorial.doctor.zoo.tasks import CUE, Task
 from rnn_tutorial.policy import RNNPolicy
 
@@ -92,8 +92,9 @@ class Bug:
         """A copy of a healthy policy that has the bug: same settings, same weights."""
         sick = copy.deepcopy(policy)
         sick.__class__ = self.package["policy"].RNNPolicy
-        for name, part in (("recurrent", sick.core), ("actions", sick.head)):
-            part.__class__ = getattr(self.package[name], type(part).__name__)
+        for part in (sick.core, sick.head):
+            module = type(part).__module__.removeprefix(ROOT)
+            part.__class__ = getattr(self.package[module], type(part).__name__)
         return sick
 
     def learner(self, num_envs: int = 32, seed: int = 0, **options: Any) -> Any:

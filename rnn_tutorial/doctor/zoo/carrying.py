@@ -87,8 +87,8 @@ BUGS = [
             ),
             Change(
                 "policy",
-                "import MemorylessCore, RecurrentCore, State",
-                "import MemorylessCore, RecurrentCore, State, map_state",
+                "rnn_tutorial.recurrent import State",
+                "rnn_tutorial.recurrent import State, map_state",
             ),
         ),
         STAGGERED,
@@ -173,8 +173,8 @@ BUGS = [
             ),
             Change(
                 "policy",
-                "import MemorylessCore, RecurrentCore, State",
-                "import MemorylessCore, RecurrentCore, State, map_state",
+                "rnn_tutorial.recurrent import State",
+                "rnn_tutorial.recurrent import State, map_state",
             ),
         ),
     ),

@@ -7,7 +7,7 @@ from rnn_tutorial.doctor.zoo.tasks import STAGGERED
 CLEAR = "return map_state(lambda part: part.masked_fill(_mask(reset, part), 0.0), state)"
 STEP = "hidden, state = self.core.step(self.encoder(obs), state, reset)"
 UNROLL = "hidden, state = self.core.unroll(features, state, reset)"
-IMPORT = "import MemorylessCore, RecurrentCore, State"
+IMPORT = "rnn_tutorial.recurrent import State"
 INDENT = "\n        "
 LSTM = {"cell": "lstm"}
 # The training branch, too, then clears with `clear_state`, stretch by stretch.
