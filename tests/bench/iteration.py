@@ -132,7 +132,7 @@ def rows() -> list[Row]:
         table.append(at_most(f"collect, {name}: bare steps", 1e3 * ours, 1e3 * floor, 3.0, "ms"))
         ours, floor = side_by_side((learner.iterate, learner.floor), 10)
         row = f"training iteration, {name}: bare floor"
-        table.append(at_most(row, 1e3 * ours, 1e3 * floor, 1.5, "ms"))
+        table.append(at_most(row, 1e3 * ours, 1e3 * floor, 1.25, "ms"))
     torch.set_num_threads(threads)
     measured: dict[str, list[float]] = {}
     for axis, sizes in SIZES.items():
