@@ -1,9 +1,11 @@
 """Causal attention over the last steps: what a transformer with a fixed window remembers.
 
 Vaswani et al. 2017, https://arxiv.org/abs/1706.03762, with the norm before each part (Xiong et al.
-2020, https://arxiv.org/abs/2002.04745) and a learned bias for each lag in the place of positions
-(after Press et al. 2022, ALiBi, https://arxiv.org/abs/2108.12409).
+2020, https://arxiv.org/abs/2002.04745). In the place of positions it learns a bias and a value for
+each lag (Shaw et al. 2018, https://arxiv.org/abs/1803.02155).
 """
+
+from math import gcd
 
 import torch
 from jaxtyping import Bool, Float
@@ -22,6 +24,8 @@ class AttentionLayer(nn.Module):
         self.norm, self.mix = nn.LayerNorm(size), nn.Linear(size, size)
         self.query_key_value = nn.Linear(size, 3 * size)
         self.lag_bias = nn.Parameter(torch.zeros(heads, window))
+        # Without it, steps that look alike could not be counted: their average is one of them.
+        self.lag_value = nn.Parameter(0.02 * torch.randn(window, heads, size // heads))
         self.mlp = nn.Sequential(
             nn.LayerNorm(size), nn.Linear(size, 2 * size), nn.GELU(), nn.Linear(2 * size, size)
         )
@@ -44,15 +48,16 @@ class AttentionLayer(nn.Module):
         query, key, value = self.query_key_value(self.norm(x)).chunk(3, dim=-1)
         keys, values = torch.cat((keys, key), dim=1), torch.cat((values, value), dim=1)
         lag = torch.arange(steps)[:, None] + self.window - 1 - torch.arange(size)
-        bias = self.lag_bias[:, lag.clamp(0, self.window - 1).to(x.device)]
+        lag = lag.clamp(0, self.window - 1).to(x.device)
         seen = [
             _blocks(part, size, steps).unflatten(2, (self.heads, -1)) for part in (keys, values)
         ]
         asked = query.unflatten(1, (-1, steps)).unflatten(3, (self.heads, -1))
         scores = torch.einsum("nbqhd,nbhdk->nbhqk", asked, seen[0])
-        scores = scores / asked.shape[-1] ** 0.5 + bias
+        scores = scores / asked.shape[-1] ** 0.5 + self.lag_bias[:, lag]
         weights = scores.masked_fill(~visible[:, :, None], -torch.inf).softmax(dim=-1)
         found = torch.einsum("nbhqk,nbhdk->nbqhd", weights, seen[1])
+        found = found + torch.einsum("nbhqk,qkhd->nbqhd", weights, self.lag_value[lag])
         x = x + self.mix(found.flatten(3).flatten(1, 2))
         return x + self.mlp(x), keys, values
 
@@ -68,7 +73,7 @@ class AttentionCore(nn.Module):
         hidden_size: H, features of the output, of keys and of values.
         num_layers: number of stacked layers; with each of them information moves on by a window.
         window: number of steps that a step sees, itself included.
-        heads: a divisor of H.
+        heads: a divisor of H; None means 4, or the most that divide both.
 
     Raises:
         ValueError: for a window or a number of heads that does not fit.
@@ -89,10 +94,11 @@ class AttentionCore(nn.Module):
         hidden_size: int,
         num_layers: int = 1,
         window: int = 32,
-        heads: int = 4,
+        heads: int | None = None,
     ) -> None:
         super().__init__()
-        self.window, heads = whole_number("window", window, 2), whole_number("heads", heads, 1)
+        self.window = whole_number("window", window, 2)
+        heads = gcd(4, hidden_size) if heads is None else whole_number("heads", heads, 1)
         if hidden_size % heads:
             raise ValueError(f"heads: expected a divisor of H = {hidden_size}, got {heads}")
         self.inputs = nn.Linear(input_size, hidden_size)

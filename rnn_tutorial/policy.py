@@ -73,7 +73,7 @@ class RNNPolicy(nn.Module):
         normalise_observations: scales observations by their running mean and standard deviation,
             which move only in `update_statistics`.
         **core: settings of this cell alone: `frames` (4) that "stack" sees, `window` (32) and
-            `heads` (4) of "attention".
+            `heads` of "attention".
 
     Raises:
         TypeError: for a space of another kind.

@@ -158,7 +158,7 @@ def test_a_setting_of_another_cell_and_an_unknown_cell_are_told(no_shape_hook):
         with pytest.raises(ValueError, match=r"cell: expected one of 'rnn', 'gru', .*'none', got"):
             make_core(cell, 3, 4, 1, {})
     with pytest.raises(ValueError, match="heads: expected a divisor of H = 6, got 4"):
-        make_core("attention", 3, 6, 1, {})
+        make_core("attention", 3, 6, 1, {"heads": 4})
     with pytest.raises(ValueError, match="window: expected a whole number, at least 2, got 1"):
         make_core("attention", 3, 8, 1, {"window": 1})
 

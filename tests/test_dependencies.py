@@ -16,6 +16,7 @@ CORE = {"colours", "envs", "nest", "recurrent", "observations", "encoders", "nor
 CORE |= {"actions", "policy", "acting", "rollout", "buffer", "interventions", "probes", "gradients"}
 CORE |= {"checkpoint", "settings", "collect", "same_run", "ppo", "doctor", "frame_stack", "data"}
 CORE |= {"export", "parallel", "runs", "checks", "fingerprint", "last_observations"}
+CORE |= {"layers", "mingru", "attention", "cores"}
 # Room -> the rooms it may import beside itself. The colours are constants that anybody may use.
 MAY_IMPORT = {
     "colours": set(),
@@ -24,7 +25,11 @@ MAY_IMPORT = {
     "checks": set(),
     "fingerprint": set(),
     "last_observations": {"nest"},
-    "recurrent": {"nest"},
+    "layers": set(),
+    "recurrent": {"layers", "nest"},
+    "mingru": {"recurrent"},
+    "attention": {"checks", "recurrent"},
+    "cores": {"attention", "frame_stack", "mingru", "recurrent"},
     "observations": {"nest"},
     "encoders": {"nest", "observations"},
     "normalisation": {"nest", "observations"},
@@ -33,8 +38,8 @@ MAY_IMPORT = {
     "policy": {
         "actions",
         "checks",
+        "cores",
         "encoders",
-        "frame_stack",
         "nest",
         "normalisation",
         "observations",

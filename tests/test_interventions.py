@@ -22,6 +22,7 @@ from rnn_tutorial.interventions import (
     transplant,
     zero,
 )
+from rnn_tutorial.nest import leaves
 from rnn_tutorial.rollout import record
 
 CELLS = sorted(CORES.keys() - {"none"})
@@ -54,7 +55,8 @@ def test_before_its_time_everything_stays_bit_for_bit(name, when, cell, generato
     plain = record(policy, env, STEPS, seed=2)
     changed = record(policy, env, STEPS, seed=2, intervention=intervention)
     assert_equal(plain, changed, slice(K))
-    assert not np.array_equal(plain.memory["hidden"][K], changed.memory["hidden"][K])
+    name = next(iter(plain.memory))
+    assert not np.array_equal(plain.memory[name][K], changed.memory[name][K])
     assert not np.array_equal(plain.value[K], changed.value[K])
 
 
@@ -92,11 +94,11 @@ def test_a_state_laid_out_in_rows_comes_back(cell, generator):
     policy = make_policy(env, cell, num_layers=3)
     state = random_state(policy, N, generator)
     back = as_state(features(state), state)
-    parts = zip(*((s if isinstance(s, tuple) else (s,)) for s in (state, back)), strict=True)
-    assert all(torch.equal(a, b) for a, b in parts)
-    assert features(state).shape == (N, 3 * 6 * (2 if cell == "lstm" else 1))
-    first = state[0] if cell == "lstm" else state
-    assert torch.equal(features(state)[1, 6:12], first[1, 1])
+    parts = [part for _, part in leaves(state)]
+    assert all(torch.equal(a, b) for a, (_, b) in zip(parts, leaves(back), strict=True))
+    assert features(state).shape == (N, sum(part[:, 0].numel() for part in parts))
+    size = parts[0][0, 0].numel()
+    assert torch.equal(features(state)[1, size : 2 * size], parts[0][1, 1].flatten())
 
 
 def test_projecting_out_leaves_the_centre_along_the_directions_and_the_rest_as_it_was(generator):

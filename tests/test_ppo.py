@@ -9,6 +9,7 @@ from torch import nn
 from rnn_tutorial.acting import begin
 from rnn_tutorial.collect import collect
 from rnn_tutorial.cores import CORES
+from rnn_tutorial.nest import leaves
 from rnn_tutorial.policy import RNNPolicy
 from rnn_tutorial.ppo import evaluate, starting_states, train
 from rnn_tutorial.settings import INITIAL_STATES, Settings
@@ -88,8 +89,7 @@ def test_with_unchanged_weights_replayed_states_are_the_stored_ones(cell, how):
         assert states is None
         return
     for got, stored in zip(states, buffer.states, strict=True):
-        pairs = zip(got, stored, strict=True) if cell == "lstm" else [(got, stored)]
-        for a, b in pairs:
+        for (_, a), (_, b) in zip(leaves(got), leaves(stored), strict=True):
             # burn-in over all that came before, in a rollout that begins an episode, finds it too
             assert torch.allclose(a, torch.zeros_like(b) if how == "zero" else b, atol=1e-6)
 

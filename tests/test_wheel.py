@@ -99,7 +99,7 @@ def core(built, tmp_path_factory):
 
 def test_both_hold_the_data_and_the_sdist_the_notebooks(built):
     sdist, wheel = built
-    data = {path.name for path in (ROOT / "data").glob("*.*")} - {"make.py"}
+    data = {path.name for path in (ROOT / "data").glob("[!.]*.*")} - {"make.py"}
     with zipfile.ZipFile(wheel) as archive:
         names = set(archive.namelist())
     inside = {name for name in names if name.startswith("rnn_tutorial/_data/")}

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from rnn_tutorial.doctor.replay import Replay, array, tolerance
+from rnn_tutorial.doctor.replay import NotApplicableError, Replay, array, tolerance
 from rnn_tutorial.doctor.report import FAILED, PASSED, Finding
 
 SECTIONS = {
@@ -17,6 +17,7 @@ SECTIONS = {
 
 def _ratio(replay: Replay) -> Finding:
     """The present policy gives stored steps the log-probabilities that acting gave them."""
+    replay.column("log_prob")
     gaps, value_gaps, places, groups, scale, length = [], [], [], [], 1.0, 1
     for batch in replay.batches:
         old = array(batch.native["log_prob"])
@@ -27,7 +28,7 @@ def _ratio(replay: Replay) -> Finding:
         gaps.append(gap[keep])
         places.append(batch.place[keep])
         groups.append(_groups(replay, batch.place)[keep])
-        if value is not None:
+        if value is not None and "value" in batch.native:
             value_gaps.append(np.abs(array(value) - array(batch.native["value"]))[keep])
         scale = max(scale, float(np.abs(old.reshape(*keep.shape, -1)[keep]).max(initial=0.0)))
         length = max(length, len(keep))
@@ -69,6 +70,8 @@ def _groups(replay: Replay, place: np.ndarray) -> np.ndarray:
 def _ratio_cause(
     replay: Replay, off: np.ndarray, counts: dict[str, tuple[int, int]]
 ) -> tuple[str, str]:
+    """The first cause for which there is evidence: what was put in, then what was done with it."""
+    carried, fresh = counts[GROUPS[1][1]], counts[GROUPS[0][1]]
     share = [wrong / max(1, all_) for wrong, all_ in counts.values()]
     steps = off[off >= 0]
     if (off < 0).any() or any(batch.disorder(replay.N) for batch in replay.batches):
@@ -76,10 +79,28 @@ def _ratio_cause(
             "The sequences are not made of an env's steps in order, see every_step_once.",
             "Bring steps into sequences by transpose, and leave padding out.",
         )
+    if any(batch.padded_in_front for batch in replay.batches) and carried[0] and not fresh[0]:
+        return (
+            "Padding stands in front of the steps, so the stored state meets the padding first.",
+            "Pad at the end of a sequence.",
+        )
     if (replay.rollout["reset"] != replay.begins)[replay.rollout["valid"]].any():
         return (
             "The replay clears the state where no episode begins, see resets_follow_ends.",
             "Replay with reset[t], true where observation t begins an episode.",
+        )
+    states = _states_differ(replay)
+    if states == "stale":
+        return (
+            "A sequence that begins an episode starts from the last episode's state, see "
+            "states_aligned.",
+            "Replay with the reset flag of a sequence's first step, too.",
+        )
+    if states == "other":
+        return (
+            "The sequences start from states that acting did not have, see states_aligned.",
+            "Store the policy's state before the step at which a sequence is cut. Where zeros or "
+            "a short burn-in were chosen on purpose, this is their price.",
         )
     action = replay.rollout["action"].reshape(replay.T * replay.N, -1)
     if np.issubdtype(action.dtype, np.floating) and len(steps):
@@ -97,13 +118,31 @@ def _ratio_cause(
             "Acting does not clear the state where an episode begins, and the replay does.",
             "Hand the reset flags to the policy in acting, too.",
         )
+    if share[0] > 0.02 and not carried[0] and carried[1] and share[2] <= 0.02:
+        return (
+            "The replay does not clear the state at the first step of a sequence that begins an "
+            "episode.",
+            "Hand the reset flag of a sequence's first step to the policy, too.",
+        )
     if share[0] > 0.02:
         return (
             "Acting and replaying are two functions: they differ from an episode's start on, where "
             "no state and no reset is to blame.",
             "Run the checks of the policy; compare step with unroll, train() with eval() mode.",
         )
-    if share[2] > 0 and share[1] > 0.02 and counts[GROUPS[1][1]][1]:
+    if share[1] > 0.02 and any(batch.warm.any() for batch in replay.batches):
+        return (
+            "What is learned from does not start from the state that the burn-in ends in: it is "
+            "thrown away, or the burn-in starts from another state or without the resets.",
+            "Go on from the state that the burn-in returns.",
+        )
+    if share[1] > 0.02 and states == "none":
+        return (
+            "The replay does not start from the states that it is given: they are dropped, or "
+            "sequences are joined and the second goes on from the first.",
+            "Start every sequence from its own state; mark a reset where two are joined.",
+        )
+    if share[2] > 0 and share[1] > 0.02 and carried[1]:
         return (
             "The sequences start from states that acting did not have, or the reset flags are not "
             "those of acting.",
@@ -122,14 +161,24 @@ def _ratio_cause(
     )
 
 
+def _states_differ(replay: Replay) -> str:
+    """Whether the sequences' states are not acting's: "none", "stale", "other", "" if unknown."""
+    try:
+        gap, _, _, stale = replay.state_gaps
+    except NotApplicableError:
+        return ""
+    off = gap > replay.state_bound
+    return "none" if not off.any() else "other" if (off & ~stale).any() else "stale"
+
+
 def _ratio_values(
     replay: Replay, value_gaps: list[np.ndarray], gap: np.ndarray, allowed: float, length: int
 ) -> Finding:
     """The ratio is 1; are the values right as well?"""
     largest = float(gap.max(initial=0.0))
     off = np.concatenate(value_gaps) if value_gaps else np.zeros(1)
-    value = np.abs(replay.rollout["value"]).max()
-    bound = tolerance(replay.rollout["value"].dtype, length, float(value))
+    values = replay.rollout.get("value", np.zeros(1, np.float32))
+    bound = tolerance(values.dtype, length, float(np.abs(values).max()))
     if off.max() > bound:
         return Finding(
             "ratio_is_one",

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from rnn_tutorial.doctor.replay import NotApplicableError, Replay, array, tolerance
+from rnn_tutorial.doctor.replay import NotApplicableError, Replay
 from rnn_tutorial.doctor.report import FAILED, PASSED, Finding
 
 BUFFER = "06_the_rollout_buffer.ipynb: "
@@ -68,6 +68,20 @@ def _once(replay: Replay) -> Finding:
     foreign = int(counts[~valid].sum())
     broken = sum(batch.disorder(replay.N) for batch in replay.batches)
     astray = 0 if strange or broken else sum(map(replay.astray, replay.batches))
+    if replay.replays:
+        missing = twice = 0  # sequences drawn from a store may overlap, and leave steps out
+    if replay.idle:
+        return Finding(
+            "every_step_once",
+            FAILED,
+            f"after each of {int(replay.ends[:-1].sum())} ends comes a step with a reward of "
+            "exactly 0, and it is learned from as if it were one of the episode",
+            "The env resets in a step of its own (autoreset mode NEXT_STEP): that step ignores its "
+            "action, and the episode begins after it.",
+            "Leave the step after an end out (`valid`), and clear the state after it; or make the "
+            "env reset in the same step.",
+            SECTIONS["every_step_once"],
+        )
     if not (strange or missing or twice or foreign or broken or astray):
         sequences = sum(b.valid.shape[1] for b in replay.batches)
         return Finding(
@@ -109,9 +123,8 @@ def _states(replay: Replay) -> Finding:
     state, following = replay.column("state"), replay.column("next_state")
     if state.size == 0:
         raise NotApplicableError("the policy has no state")
-    bound = tolerance(state.dtype, replay.T, float(np.abs(state).max(initial=0.0)))
-    ended = np.concatenate((replay.before["next_state"][-1:], following[:-1]))
-    jump = np.abs(state - ended).max(-1, initial=0.0)
+    bound = replay.state_bound
+    jump = np.abs(state - replay.ended).max(-1, initial=0.0)
     jump[replay.begins | ~replay.rollout["valid"]] = 0.0
     section = SECTIONS["states_aligned"]
     if jump.max() > bound:
@@ -128,34 +141,40 @@ def _states(replay: Replay) -> Finding:
             section,
             float(jump.max() / bound),
         )
-    gaps, firsts, starts = [np.zeros(1)], [np.zeros(1, int)], [state[0, :1]]
-    for batch in replay.batches:
-        if "state" not in batch.native:
-            raise NotApplicableError("the learner's minibatches have no 'state'")
-        first = batch.place[0]
-        counted = (first >= 0) & ~np.append(replay.begins.ravel(), True)[first]
-        given = array(batch.native["state"])[counted]
-        acting = state.reshape(-1, state.shape[-1])[first[counted]]
-        gaps.append(np.abs(given - acting).max(-1, initial=0.0))
-        firsts.append(first[counted])
-        starts.append(given)
-    gap, first, given = map(np.concatenate, (gaps, firsts, starts))
-    if len(gap) == 1:
+    gap, first, given, stale = replay.state_gaps
+    inside = ~np.append(replay.begins.ravel(), True)[first] | stale
+    if not inside.any():
         raise NotApplicableError("every sequence begins an episode; cut elsewhere to examine this")
     worst = int(gap.argmax())
     if gap[worst] <= bound:
         return Finding(
             "states_aligned",
             PASSED,
-            f"{len(gap) - 1} sequences start in the middle of an episode, from acting's state "
+            f"{int(inside.sum())} sequences start in the middle of an episode, from acting's state "
             f"within {gap[worst]:.1g}",
             excess=float(gap[worst] / bound),
         )
+    off = gap > bound
+    if not (off & ~stale).any():
+        return Finding(
+            "states_aligned",
+            FAILED,
+            f"{int(off.sum())} sequences that begin an episode start from the state of the last "
+            f"one, without a reset, worst at {replay.step(first[worst])}",
+            "The state stored at an episode's first step is the last episode's, and the replay "
+            "does not clear it.",
+            "Replay with the reset flag of a sequence's first step, too; or store the state as it "
+            "is after the clearing.",
+            section,
+            float(gap[worst] / bound),
+        )
+    worst = int(np.where(stale, 0.0, gap).argmax())
     return Finding(
         "states_aligned",
         FAILED,
-        f"{int((gap > bound).sum())} of {len(gap) - 1} sequences that start in the middle of an "
-        f"episode start from another state than acting had, worst at {replay.step(first[worst])}",
+        f"{int((off & ~stale).sum())} of {int((inside & ~stale).sum())} sequences that start in "
+        "the middle of an episode start from another state than acting had, worst at "
+        f"{replay.step(first[worst])}",
         *_state_cause(given[worst], following.reshape(-1, state.shape[-1])[first[worst]], bound),
         section,
         float(gap[worst] / bound),

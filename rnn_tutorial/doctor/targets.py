@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from rnn_tutorial.doctor.replay import NotApplicableError, Replay, array, tolerance
+from rnn_tutorial.doctor.replay import Batch, NotApplicableError, Replay, array, tolerance
 from rnn_tutorial.doctor.report import FAILED, PASSED, Finding
 
 ENDS = "06_the_rollout_buffer.ipynb: "
@@ -64,6 +64,23 @@ def _bootstrap(
     return Finding(name, FAILED, evidence, cause, cure, SECTIONS[name], excess)
 
 
+ADDED_EVERYWHERE = (
+    "Where one env is truncated, the bootstrap is added in all envs, also in those that go on.",
+    "Add it in the truncated envs only: multiply with the flags of each env.",
+)
+
+
+def _beside_a_truncation(replay: Replay, off: np.ndarray) -> bool:
+    """Whether steps are wrong exactly where another env was truncated, in all envs that go on."""
+    truncated = replay.rollout["truncated"].any(axis=1, keepdims=True)
+    going_on = ~replay.ends & truncated & replay.rollout["valid"]
+    return bool(off.any() and (off <= truncated).all() and (off | ~going_on).all())
+
+
+def _next(column: np.ndarray) -> np.ndarray:
+    return np.concatenate((column[1:], 0 * column[:1]))
+
+
 def _termination(replay: Replay) -> Finding:
     zeros = np.zeros((replay.T, replay.N))
     following = np.concatenate((replay.column("value")[1:], zeros[:1]))
@@ -76,6 +93,8 @@ def _termination(replay: Replay) -> Finding:
                 "Bootstrapped with the value of the next episode's first observation.",
                 "Where terminated, what follows is worth 0.",
             )
+        if _beside_a_truncation(replay, where & (np.abs(follows) > bound)):
+            return ADDED_EVERYWHERE
         return (
             "Something is added after the end: a value, or the next episode's advantages.",
             "Where terminated, what follows is worth 0, and the sum stops.",
@@ -111,10 +130,23 @@ def _truncation(replay: Replay) -> Finding:
                 "Take the episode's true last observation, final_obs, read from the state before "
                 "it is cleared.",
             )
+        if (np.abs(follows - value)[where] <= bound).all():
+            return (
+                "Bootstrapped with the value of the step's own observation, the one before it.",
+                "Take the value of the episode's true last observation, final_obs, read from the "
+                "state after the step.",
+            )
+        runs_on = follows - float(replay.column("gae_lambda")) * _next(replay.column("advantage"))
+        if inner.any() and any(
+            (np.abs(runs_on - what)[inner] <= bound).all() for what in (next_row, right, 0.0)
+        ):
+            return (
+                "The sum of advantages runs on into the next episode.",
+                "Stop the sum where an episode ends, truncated or not.",
+            )
         return (
-            "V of the last observation is read from a wrong state, or the sum runs on into the "
-            "next episode.",
-            "Read final_obs from the state after the step, not cleared; stop the sum there.",
+            "V of the last observation is read from a wrong state or of a wrong observation.",
+            "Read final_obs from the state after the step, not cleared.",
         )
 
     return _bootstrap(
@@ -133,8 +165,10 @@ def _goes_on(replay: Replay) -> Finding:
     right = np.concatenate((value[1:], truth[-1:]))
 
     def causes(where: np.ndarray, follows: np.ndarray, bound: float) -> tuple[str, str]:
-        inside = (np.abs(follows - right)[:-1][where[:-1]] > bound).any()
-        if inside:
+        off = where & (np.abs(follows - right) > bound)
+        if _beside_a_truncation(replay, off):
+            return ADDED_EVERYWHERE
+        if off[:-1].any():
             return (
                 "Inside an episode the next step's value is not what is counted.",
                 "Follow GAE: A[t] = delta[t] + gamma * lambda * A[t + 1].",
@@ -180,38 +214,45 @@ def _padding(replay: Replay) -> Finding:
         )
         return float(np.nan_to_num(worst, nan=np.inf))
 
-    wild = dict(_wild(batch.native, batch.valid))
+    wild = dict(_wild(batch))
     excess, padding = change(wild), int((~batch.valid).sum())
     told = f"{padding} of {batch.valid.size} entries are padding; filled with wild values, "
     if excess <= 1.0:
         return Finding(name, PASSED, told + "loss and gradient stay", excess=excess)
     felt = [column for column, values in wild.items() if change({column: values}) > 1.0]
-    only = felt == ["advantage"]
-    return Finding(
-        name,
-        FAILED,
-        told + f"they change by up to {excess:.3g} tolerances (felt: {', '.join(felt)})",
-        "Padding takes part in the advantages' mean and standard deviation."
-        if only
-        else "Padding takes part in the loss.",
-        "Normalise over the entries that are steps."
-        if only
-        else "Sum over the entries that are steps, and divide by their number.",
-        section,
-        excess,
-    )
+    cause = "Padding takes part in the loss."
+    cure = "Sum over the entries that are steps, and divide by their number."
+    if batch.padded_in_front and not LEARNED & set(felt):
+        cause = "Padding stands in front of the steps, so that the state walks through it."
+        cure = "Pad at the end of a sequence."
+    elif felt == ["advantage"]:
+        cause = "Padding takes part in the advantages' mean and standard deviation."
+        cure = "Normalise over the entries that are steps."
+    elif batch.warm.any():
+        cause = "The steps of the burn-in take part in the loss."
+        cure = "Learn from the steps after the burn-in only."
+    evidence = told + f"they change by up to {excess:.3g} tolerances (felt: {', '.join(felt)})"
+    return Finding(name, FAILED, evidence, cause, cure, section, excess)
 
 
-def _wild(columns: Any, valid: np.ndarray) -> Iterator[tuple[str, Any]]:
-    """Every column of numbers with its padding filled by values unlike any step's."""
-    for name, column in columns.items():
-        if not isinstance(column, (Tensor, np.ndarray)) or column.shape[:2] != valid.shape:
+LEARNED = {"log_prob", "value", "advantage", "reward"}  # what only a loss reads
+
+
+def _wild(batch: Batch) -> Iterator[tuple[str, Any]]:
+    """Every column of numbers, with values unlike any step's where nothing is to be learned.
+
+    Padding is filled in each column; a burn-in's steps, which the state must pass, in those alone
+    that the loss reads.
+    """
+    for name, column in batch.native.items():
+        if not isinstance(column, (Tensor, np.ndarray)) or column.shape[:2] != batch.valid.shape:
             continue
         values = array(column)
-        if not np.issubdtype(values.dtype, np.floating) or valid.all():
+        idle = ~batch.valid if name in LEARNED else ~batch.valid & ~batch.warm
+        if not np.issubdtype(values.dtype, np.floating) or not idle.any():
             continue
         filled = np.array(values)
-        filled[~valid] = -3.0 * np.abs(values[valid]).max(initial=0.0) - 1.0
+        filled[idle] = -3.0 * np.abs(values[batch.valid]).max(initial=0.0) - 1.0
         yield name, torch.as_tensor(filled) if isinstance(column, Tensor) else filled
 
 
