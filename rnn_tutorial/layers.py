@@ -78,10 +78,11 @@ class GRULayer(Function):
         n = torch.addmm(b_ih[new], flat, w_ih[new].t()).unflatten(0, lead)
         n_h, out, before = torch.empty_like(n), torch.empty_like(n), []
         w_rz, w_n, b_n = w_hh[gates].t(), w_hh[new].t(), b_hh[new]
-        for rz_t, n_t, n_h_t, out_t, envs in zip(rz, n, n_h, out, clear, strict=True):
+        rows = zip(rz, *rz.split(size, dim=-1), n, n_h, out, clear, strict=True)
+        for rz_t, r, z, n_t, n_h_t, out_t, envs in rows:
             h = _cleared(h, envs)
             before.append(h)
-            r, z = rz_t.addmm_(h, w_rz).sigmoid_().split(size, dim=1)
+            rz_t.addmm_(h, w_rz).sigmoid_()
             n_t.addcmul_(r, torch.addmm(b_n, h, w_n, out=n_h_t)).tanh_()
             h = torch.lerp(n_t, h, z, out=out_t)
         ctx.clear = clear
@@ -104,11 +105,13 @@ class GRULayer(Function):
         to_z.addcmul_(to_z, z, value=-1.0)  # (h - n) z (1 - z)
         torch.mul(to_n, r, out=to_n_h)
         dhs, dh = torch.empty_like(n), torch.zeros_like(n[0])
-        for of_output, slope, z_t, d, envs in _backwards(grad, slopes, z, dhs, ctx.clear):
+        flat = slopes.flatten(2)
+        columns = grad, slopes, flat, z, dhs, dhs.unsqueeze(2), ctx.clear
+        for of_output, slope, row, z_t, d, d_each, envs in _backwards(*columns):
             torch.add(of_output, dh, out=d)
-            dh = torch.addmm(d * z_t, slope.mul_(d[:, None]).flatten(1), w_hh)
-            dh = _cleared(dh, envs)
-        flat = slopes.flatten(2).flatten(0, 1)
+            slope.mul_(d_each)
+            dh = _cleared(torch.addmm(d * z_t, row, w_hh), envs)
+        flat = flat.flatten(0, 1)
         w_h, b_h = flat.t() @ before.flatten(0, 1), flat.sum(0)
         torch.mul(dhs, to_n, out=to_n_h)  # of the x part, which r does not scale
         w_x, b_x = flat.t() @ x.flatten(0, 1), flat.sum(0)

@@ -105,7 +105,7 @@ class Replay:
         """Of each sequence: how far its state is from acting's, its first place, the state, stale.
 
         `stale` marks a sequence that begins an episode with the last episode's state, which nothing
-        clears: it has no reset flag there.
+        clears: the rollout's reset flag is missing in the minibatch.
         """
         acting, ended = (
             column.reshape(self.T * self.N, -1) for column in (self.column("state"), self.ended)
@@ -116,11 +116,12 @@ class Replay:
                 raise NotApplicableError("the learner's minibatches have no 'state'")
             given = array(batch.native["state"])
             begins = np.append(self.begins.ravel(), False)[batch.first]
-            flags = array(batch.native["reset"])[0] if "reset" in batch.native else begins
+            stored = np.append(self.rollout["reset"].ravel(), False)[batch.first]
+            dropped = stored & ~array(batch.native.get("reset", stored[None]))[0].astype(bool)
             gap = np.abs(given - acting[batch.first]).max(-1, initial=0.0)
             left = np.abs(given - ended[batch.first]).max(-1, initial=0.0) <= self.state_bound
             gap[begins] = np.abs(given[begins]).max(-1, initial=0.0)
-            gap[begins & ~(left & ~flags.astype(bool))] = 0.0
+            gap[begins & ~(left & dropped)] = 0.0
             stale = begins & (gap > self.state_bound)
             kept = batch.first >= 0
             parts.append((gap[kept], batch.first[kept], given[kept], stale[kept]))

@@ -44,7 +44,7 @@ class Learner:
         torch.manual_seed(0)
         size = {} if default else {"num_layers": 1, "encoder": "none", "hidden_size": H}
         self.policy = RNNPolicy(*spaces, **size)
-        self.optimiser = torch.optim.Adam(self.policy.parameters(), lr=1e-4)
+        self.optimiser = torch.optim.Adam(self.policy.parameters(), lr=1e-4, foreach=True)
         self.generator = torch.Generator().manual_seed(0)
         self.carry = begin(self.policy, self.env, 0)
 
