@@ -243,8 +243,8 @@ def train(
     policy = _make_policy(vector, policy, seed, policy_settings)
     if device is not None:
         policy.to(device)
-    adam = {"lr": settings.learning_rate, "eps": 1e-5, "foreach": True}  # one call for all weights
-    optimiser = torch.optim.Adam(policy.parameters(), **adam)
+    rate = settings.learning_rate  # foreach: one call for all weights
+    optimiser = torch.optim.Adam(policy.parameters(), lr=rate, eps=1e-5, foreach=True)
     generator = torch.Generator(policy.device).manual_seed(seed)
     result = Training(policy)
     recent: deque[float] = deque(maxlen=vector.num_envs)

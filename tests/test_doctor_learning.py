@@ -183,7 +183,7 @@ def test_a_learner_that_raises_is_reported(method, call):
         (lambda c: {"observation": c["observation"]}, None, "expected the columns"),
         (lambda c: {**c, "value": c["value"][:3]}, None, r"expected value \(T, N\)"),
         (None, lambda c: {"observation": c["observation"]}, "minibatch: expected the columns"),
-        (None, lambda c: {**c, "value": c["value"][0]}, r"expected values \(L, B\)"),
+        (None, lambda c: {**c, "value": c["value"][0]}, r"expected value \(L, B"),
     ],
 )
 def test_columns_that_do_not_fit_are_told(rollout, batch, message):

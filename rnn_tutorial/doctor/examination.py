@@ -65,6 +65,7 @@ class Examination:
     remembers: dict[str, bool] = field(default_factory=dict)
     leaking: set[str] = field(default_factory=set)
     cases: dict[str, "Case"] = field(default_factory=dict)
+    left_in_training: Any = None  # a copy as it is, where evaluation mode does not reach all of it
 
     def failed(self, name: str) -> bool:
         return name in self.outcomes and self.outcomes[name].status == FAILED

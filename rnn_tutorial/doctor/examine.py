@@ -13,6 +13,7 @@ from rnn_tutorial.doctor.precision import first_probe, in_double
 from rnn_tutorial.doctor.preparation import (
     bytes_held,
     copy_of,
+    copy_of_mixed,
     generators_kept,
     one_thread,
     seed_all,
@@ -49,9 +50,10 @@ def examine(
 ) -> Report:
     """Examines a recurrent policy: is it one, and the same one in acting and in training?
 
-    The subject is left as it was: the examination works on a deep copy in evaluation mode, in
-    float64 where the subject can, with one thread, and with small numbers in the place of
-    parameters that are all zero (a head that begins at zero hides what lies behind it).
+    The subject is left as it was: the examination works on a deep copy in evaluation mode (a
+    module that was left in training mode inside one that was not is found), in float64 where the
+    subject can, with one thread, and with small numbers in the place of parameters that are all
+    zero (a head that begins at zero hides what lies behind it).
 
     Args:
         subject: anything with `initial_state`, `step` and `unroll`; see `Subject`.
@@ -130,10 +132,10 @@ def _examine(subject: Any, spec: Observations, seed: int, limit: int) -> dict[st
     if held > limit:
         return _none_but_runs(failed(f"its members hold {held / 2**30:.3g} GiB"))
     seed_all(seed)
-    worked_on = copy_of(subject)
+    worked_on, mixed = copy_of(subject), copy_of_mixed(subject)
     if worked_on is not None:
         wake_zeros(worked_on, seed)
-        return _all_checks(worked_on, True, spec, seed, limit)
+        return _all_checks(worked_on, True, spec, seed, limit, mixed)
     with subject_kept(subject):
         return _all_checks(subject, False, spec, seed, limit)
 
@@ -144,13 +146,13 @@ def _none_but_runs(outcome: Outcome) -> dict[str, Outcome]:
 
 
 def _all_checks(
-    subject: Any, copied: bool, spec: Observations, seed: int, limit: int
+    subject: Any, copied: bool, spec: Observations, seed: int, limit: int, mixed: Any = None
 ) -> dict[str, Outcome]:
     try:
         first = first_probe(subject, spec, seed, limit)
     except SubjectError as error:
         return _none_but_runs(failed(str(error)))
-    exam = Examination(first, first)
+    exam = Examination(first, first, left_in_training=mixed)
     exam.outcomes["runs"] = _attempt(exam, runs.runs)
     if exam.failed("runs"):
         return {**_none_but_runs(exam.outcomes["runs"]), **exam.outcomes}

@@ -40,7 +40,24 @@ def state_form(exam: Examination) -> Outcome:
     if exam.memoryless:
         return passed("the state is empty: no memory")
     parts = ", ".join(f"state{path} {shape} {dtype}" for path, shape, dtype, _ in expected[:4])
-    return passed(parts + (", ..." if len(expected) > 4 else ""))
+    return passed(parts + (", ..." if len(expected) > 4 else "") + _idle_parts(probe))
+
+
+def _idle_parts(probe: Probe) -> str:
+    """A note about entries of the state that no call ever changes, if others do change."""
+    start = probe.initial(probe.N)
+    after = [probe.run(way, probe.draw(3, probe.N), start).state for way in WAYS]
+    still = [
+        all(torch.equal(numbers(a), numbers(b)) for a, b in zip(before_after, rest, strict=True))
+        for before_after, rest in (
+            ([a, a], [b, c])
+            for (_, a), (_, b), (_, c) in zip(leaves(start), *map(leaves, after), strict=True)
+        )
+    ]
+    names = [f"state{path}" for (path, _), idle in zip(leaves(start), still, strict=True) if idle]
+    if not names or all(still):
+        return ""
+    return f"; note: {', '.join(names)} never changed in any call, so nothing is remembered there"
 
 
 def _find_batch_axes(probe: Probe, first: Any, other: Any) -> Outcome | None:
@@ -98,12 +115,49 @@ def same_input_same_output(exam: Examination) -> Outcome:
             exam.unrepeatable = "the same call gives another state each time"
     probe.reseed()
     if worst[0] <= 1 and not exam.unrepeatable:
+        of_mode = _mode(exam)
+        if of_mode:
+            return of_mode
         return passed(f"{way} and step twice: {difference.text}", worst[0])
     if not kept.any():
         exam.unrepeatable = "the same call gives another output each time"
     elif not kept.all():
         _keep(probe, kept)
     return failed(worst[1] or exam.unrepeatable, worst[0])
+
+
+def _mode(exam: Examination) -> Outcome | None:
+    """Whether modules that are in training mode, inside one that is not, change what it returns.
+
+    A subject that is in training mode as a whole acts in evaluation mode later; one that was set to
+    evaluation mode acts as it is, with whatever was left out.
+    """
+    if exam.left_in_training is None:
+        return None
+    probe = copy.copy(exam.first)
+    obs, start = probe.draw(4, probe.N), probe.initial(probe.N)
+    for way in WAYS:
+        seen = []
+        for seed in (1, 2):
+            probe.subject = copy.deepcopy(exam.left_in_training)
+            seed_all(probe.seed + seed)
+            seen += [probe.run(way, obs, start).outputs for _ in range(2)]
+        probe.subject = copy_of(exam.left_in_training)
+        one, two = (probe.run(way, obs, start).outputs for _ in range(2))
+        probe.reseed()
+        if probe.compare(one, two).differs:  # a member is to blame, see no_hidden_member
+            return None
+        for other, what in ((seen[2], "by chance: dropout"), (seen[1], "on: a normaliser")):
+            difference = probe.compare(seen[0], other)
+            if difference.differs:
+                return failed(
+                    f"as it was handed in, {way} twice: {difference.text}",
+                    difference.excess,
+                    "A module was left in training mode inside one that is in evaluation mode, and "
+                    f"each call moves its numbers {what}.",
+                    "Call .eval() on the whole policy before it acts, and after every .train().",
+                )
+    return None
 
 
 def _keep(probe: Probe, kept: Tensor) -> None:

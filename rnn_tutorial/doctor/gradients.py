@@ -276,8 +276,10 @@ def second_update(exam: Examination) -> Outcome:
     if not learned:
         return skipped("no output carries a graph (no_grad, or no torch inside)")
     if len(learned) == len(WAYS) and not exam.failed("step_equals_unroll"):
-        for (name, _), by_step, by_unroll in zip(named, *learned.values(), strict=True):
-            if by_step and not by_unroll:
+        taught = [p for p, by_unroll in zip(weights, learned["unroll"], strict=True) if by_unroll]
+        for (name, p), by_step, by_unroll in zip(named, *learned.values(), strict=True):
+            copied = any(p.shape == q.shape and torch.equal(p, q) for q in taught)  # for acting
+            if by_step and not by_unroll and not copied:
                 return failed(
                     f"the weight {name} gets a gradient by step and none by unroll",
                     cause="Training reads a weight without its graph (.data, detach, no_grad).",

@@ -23,11 +23,14 @@ class Learner(Protocol):
         """Acts for T steps in N envs, from where the last call left off. Nothing is learned.
 
         Returns:
-            By name, each (T, N, ...), as they are stored for learning: observation, action,
-            log_prob (T, N), value (T, N), reward (as learned from), reset (the observation begins
-            an episode), terminated and truncated (as the env said). Optional, and the checks that
-            need them do not apply without:
+            By name, each (T, N, ...), as they are stored for learning: observation (an array, or a
+            nest of them), action, reset (the observation begins an episode), terminated and
+            truncated (as the env said). Optional, and the checks that need them do not apply
+            without:
 
+            log_prob, value: (T, N). A learner without log_prob replays sequences from a store, or
+            imitates: what it leaves out, and what it uses twice, is its choice.
+            reward: (T, N), scaled as for learning, but without a bootstrap that is added to it.
             valid: false where a step belongs to no episode (an env's resetting step).
             advantage, gamma, gae_lambda: generalised advantage estimates, and two numbers.
             next_value: V of the observation after the step, the episode's true last one where it
@@ -43,10 +46,11 @@ class Learner(Protocol):
         """One epoch over the last rollout, as training goes through it.
 
         Returns:
-            For each minibatch by name, (L, B, ...): observation, action, log_prob and value of the
-            policy that acted, valid (false at padding); optional: advantage, reset, and state
-            (B, numbers), what each sequence starts from. Further entries of any kind come back to
-            `evaluate` and `loss` as they are.
+            For each minibatch by name, (L, B, ...): observation, action, and log_prob and value of
+            the policy that acted, where the rollout has them; valid, false at padding and at the
+            steps of a burn-in, which stand before a sequence's first valid one; optional:
+            advantage, reset, and state (B, numbers), what each sequence starts from. Further
+            entries of any kind come back to `evaluate` and `loss` as they are.
         """
         ...
 

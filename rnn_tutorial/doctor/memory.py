@@ -9,6 +9,7 @@ import torch
 from rnn_tutorial.doctor.calibration import calibrate
 from rnn_tutorial.doctor.comparison import Difference
 from rnn_tutorial.doctor.examination import Examination, Outcome, failed, passed, skipped
+from rnn_tutorial.doctor.nest import leaves, numbers
 from rnn_tutorial.doctor.probe import WAYS, Probe, SubjectError
 from rnn_tutorial.doctor.subject import BITS, Scale
 
@@ -148,10 +149,44 @@ def _why_unequal(probe: Probe) -> str:
         return f"{ignoring[0]} takes no notice of the state that it is given."
     one_step, one_unroll = (probe.run(way, obs[:1], warm) for way in WAYS)
     if probe.compare(one_step.outputs, one_unroll.outputs).differs:
+        short = _in_short_numbers(probe, one_step.outputs, one_unroll.outputs)
+        if short:
+            return f"{short} computes in a lower precision than the other (autocast, a cast)."
         return "Already a sequence of one step differs: the two compute different things."
     if probe.same_state("step", one_step.state, one_unroll.state).differs:
         return "After one step the states differ: something is done to the state in one of them."
+    for way, other in (WAYS, WAYS[::-1]):
+        kept = _parts_kept(probe, way, other)
+        if kept:
+            return (
+                f"{way} never writes {' and '.join(kept)}, {other} does: the memory of that part "
+                f"(the critic's, say) is not carried in {way}."
+            )
     return "Something is done once per call: once a step in one, once a sequence in the other."
+
+
+def _in_short_numbers(probe: Probe, by_step: torch.Tensor, by_unroll: torch.Tensor) -> str:
+    """The way, if there is one, whose outputs are numbers of 16 bits, and the other's are not."""
+    for short in (torch.bfloat16, torch.float16):
+        exact = [
+            bool((x == x.to(short).to(x.dtype)).flatten(0, -2).all(dim=0).any())
+            for x in (by_step, by_unroll)
+        ]
+        if exact[0] != exact[1]:
+            return WAYS[exact.index(True)]
+    return ""
+
+
+def _parts_kept(probe: Probe, way: str, other: str) -> list[str]:
+    """The entries of the state that one way leaves as they are, and the other one changes."""
+    obs, start = probe.draw(3, probe.N), probe.initial(probe.N)
+    by, beside = (probe.run(each, obs, start).state for each in (way, other))
+    rows = zip(leaves(start), leaves(by), leaves(beside), strict=True)
+    return [
+        f"state{path}"
+        for (path, a), (_, b), (_, c) in rows
+        if torch.equal(numbers(a), numbers(b)) and not torch.equal(numbers(a), numbers(c))
+    ]
 
 
 def chunked_equals_whole(exam: Examination) -> Outcome:

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FunctionType, MethodType, ModuleType
 from typing import Any
+from zlib import crc32
 
 import numpy as np
 import torch
@@ -84,19 +85,29 @@ def copy_of(subject: Any) -> Any | None:
     return made
 
 
+def copy_of_mixed(subject: Any) -> Any | None:
+    """A deep copy as it is of a subject that is in evaluation mode, but for some modules in it."""
+    inside = [m for root in modules(subject) if not root.training for m in root.modules()]
+    try:
+        return copy.deepcopy(subject) if any(m.training for m in inside) else None
+    except (Exception, SystemExit):
+        return None
+
+
 def wake_zeros(subject: Any, seed: int) -> None:
     """Gives parameters that are all zero small random values, in place.
 
     A layer that begins at zero (a head, a learned initial state) would hide what lies behind it
     until the first update. Only ever done to a copy.
     """
-    generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         for module in modules(subject):
-            for parameter in module.parameters():
+            for name, parameter in module.named_parameters():
                 if parameter.is_floating_point() and parameter.numel() and not parameter.any():
-                    noise = torch.randn(parameter.shape, generator=generator)
-                    parameter.copy_(0.1 * noise)
+                    # A copy for acting is still one: one name and shape, the same numbers.
+                    key = f"{seed} {'.'.join(name.split('.')[-2:])} {tuple(parameter.shape)}"
+                    generator = torch.Generator().manual_seed(crc32(key.encode()))
+                    parameter.copy_(0.1 * torch.randn(parameter.shape, generator=generator))
 
 
 def to_double(subject: Any) -> Any | None:

@@ -151,13 +151,29 @@ def _blame(exam: Examination, case: Case, t: int, kind: str, difference: Differe
         ELSEWHERE: "the past is gone, yet the outputs are not those from initial_state",
     }
     see = skipped("the state is not cleared, see reset_clears")
+    cause = AS_INDICES if _flags_are_indices(case) else causes[kind]
     exam.outcomes |= {
-        "reset_clears": failed(
-            f"{at}: {words[kind]}: {difference.text}", difference.excess, causes[kind]
-        ),
+        "reset_clears": failed(f"{at}: {words[kind]}: {difference.text}", difference.excess, cause),
         "reset_before_step": see,
         "reset_every_part": see,
     }
+
+
+AS_INDICES = (
+    "The flags are used as indices, not as a mask: whoever resets, envs 0 and 1 are cleared."
+)
+
+
+def _flags_are_indices(case: Case) -> bool:
+    """Whether a reset of env 2 clears envs 0 and 1 in its place, as 0 / 1 used as indices do."""
+    probe = case.probe
+    got = case.run(flags(probe, [AT], [2])).outputs
+    changed = {
+        env
+        for env in range(probe.N)
+        if probe.compare(got[:, [env]], case.base.outputs[:, [env]]).differs
+    }
+    return bool(changed) and changed <= {0, 1}  # env 0 perhaps at every step, so unchanged here
 
 
 def _surviving_parts(case: Case) -> list[tuple[str, Difference]]:
@@ -219,6 +235,8 @@ def reset_only_named(exam: Examination) -> Outcome:
                 other = probe.compare(got[:, others], case.base.outputs[:, others], envs=others)
                 own = probe.compare(got[:, named], of_all[:, named], envs=named)
                 still = probe.compare(got[:, named], case.base.outputs[:, named])
+                if other.differs and _flags_are_indices(case):
+                    return failed(f"{at}: {other.text}", other.excess, AS_INDICES)
                 if other.differs and own.differs:
                     cause = "Other envs are cleared than the ones named: an index is wrong."
                     return failed(f"{at}: {other.text}", other.excess, cause)

@@ -1,5 +1,6 @@
 """The first check: the three methods can be called, and their outputs have the right axes."""
 
+import re
 from typing import Any
 
 import torch
@@ -17,7 +18,10 @@ def runs(exam: Examination) -> Outcome:
     n, steps = probe.N, probe.T
     flags = probe.flags(probe.rng.random((steps, n)) < 0)
     obs = probe.array(probe.draw(steps, n))
-    of_step, state = probe.call("step", obs[0], probe.initial(n), flags[0])
+    try:
+        of_step, state = probe.call("step", obs[0], probe.initial(n), flags[0])
+    except SubjectError as error:
+        return failed(str(error), cause=_wrong_size(str(error), n))
     other = probe.array(probe.draw(1, OTHER_N))[0]
     of_other, _ = probe.call("step", other, probe.initial(OTHER_N), flags[0, :OTHER_N])
     try:
@@ -50,9 +54,21 @@ def _unroll_failed(exam: Examination, error: SubjectError) -> Outcome:
         square = probe.flags(probe.rng.random((n, n)) < 0)
         probe.call("unroll", probe.array(probe.draw(n, n)), probe.initial(n), square)
     except SubjectError:
-        return failed(str(error))
+        return failed(str(error), cause=_wrong_size(str(error), n))
     exam.outcomes["axes_order"] = failed(f"unroll runs only where T = N: {error}", cause=SWAPPED)
     return failed(str(error), cause=SWAPPED)
+
+
+def _wrong_size(error: str, n: int) -> str:
+    """A cause for an error that sets another size against the number of envs, "" for others."""
+    sizes = {int(size) for size in re.findall(r"size of tensor [ab] \((\d+)\)", error)}
+    other = sizes - {n}
+    if n not in sizes or len(other) != 1:
+        return ""
+    return (
+        f"A size of {other.pop()} stands where the number of envs, {n}, belongs: it was taken from "
+        "another axis, or from len() of a dict or tuple, which counts its entries."
+    )
 
 
 def _set_layout(probe: Probe, of_step: Any, of_other: Any, of_unroll: Any) -> Outcome | None:

