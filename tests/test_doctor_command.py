@@ -1,13 +1,18 @@
 """The command: a report, and three exit statuses."""
 
+import json
 import subprocess
 import sys
 
 import pytest
 
+from rnn_tutorial.doctor import examine
 from rnn_tutorial.doctor.__main__ import main
 
 AGENTS = """
+import os
+import time
+
 import torch
 from torch import nn
 
@@ -46,6 +51,17 @@ def broken():
 
 def wrong():
     return nn.Linear(3, 4)
+
+
+class Leaving(Agent):
+    def step(self, obs, state, reset):
+        os._exit(0)
+
+
+class Hanging(Agent):
+    def step(self, obs, state, reset):
+        while True:
+            time.sleep(0.01)
 """
 
 
@@ -69,6 +85,33 @@ def here(tmp_path, monkeypatch):
 def test_a_report_is_printed_and_the_status_is_the_verdict(here, capsys, subject, status, words):
     assert main([subject, "--obs-shape", "3"]) == status
     assert words in capsys.readouterr().out
+
+
+def test_the_report_comes_as_data_as_well(here, capsys):
+    assert main(["foreign_agents:sick", "--obs-shape", "3", "--json"]) == 1
+    report = json.loads(capsys.readouterr().out)
+    assert report["failed"][0] == "reset_clears"
+    assert not report["healthy"]
+
+
+@pytest.mark.parametrize(
+    ("subject", "limit", "words"),
+    [
+        ("foreign_agents:Leaving", "60", "the process ended with status 0, without a report"),
+        ("foreign_agents:Hanging", "8", "no report within 8 s"),
+    ],
+)
+def test_a_subject_that_ends_its_process_or_hangs_is_told(here, capsys, subject, limit, words):
+    assert main([subject, "--obs-shape", "3", "--time-limit", limit]) == 2
+    assert words in capsys.readouterr().err
+
+
+def test_in_a_notebook_a_call_that_hangs_is_named_and_no_other_is_made(here):
+    sys.path.insert(0, str(here))
+    agent = __import__("foreign_agents").Hanging()
+    report = examine(agent, 3, time_limit=0.5)
+    assert "did not return within 0.5 s" in report["runs"].evidence
+    assert not report.healthy
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ from rnn_tutorial.doctor.preparation import (
     subject_kept,
     wake_zeros,
 )
-from rnn_tutorial.doctor.probe import SubjectError
+from rnn_tutorial.doctor.probe import TIME_LIMIT, SubjectError
 from rnn_tutorial.doctor.report import FAILED, Finding, Report
 from rnn_tutorial.doctor.rows import RowSubject
 from rnn_tutorial.doctor.subject import (
@@ -47,6 +47,7 @@ def examine(
     learner: Any = None,
     seed: int = 0,
     memory_limit: int = MEMORY_LIMIT,
+    time_limit: float = TIME_LIMIT,
 ) -> Report:
     """Examines a recurrent policy: is it one, and the same one in acting and in training?
 
@@ -65,6 +66,8 @@ def examine(
         seed: of the made-up observations; the verdict does not depend on it.
         memory_limit: bytes that the subject may hold, or add to the process; noticed after each
             call, so a single call that asks for more than there is fails by itself.
+        time_limit: seconds that a call may take, 0 for no limit; a call that hangs is named, and no
+            other is made. It works in a program's main thread, and not on Windows.
 
     Returns:
         A report; also for a subject that raises or returns nonsense.
@@ -88,7 +91,7 @@ def examine(
     with one_thread():
         with generators_kept():
             try:
-                outcomes = _examine(subject, spec, seed, memory_limit)
+                outcomes = _examine(subject, spec, seed, memory_limit, time_limit)
             except (Exception, SystemExit) as error:  # whatever a subject may be, there is a report
                 outcomes = _none_but_runs(failed(f"could not be examined: {_short(error)}"))
         findings = [_finding(check, outcomes[check]) for check in ADVICE]
@@ -124,7 +127,9 @@ def _short(error: BaseException) -> str:
     return f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
 
 
-def _examine(subject: Any, spec: Observations, seed: int, limit: int) -> dict[str, Outcome]:
+def _examine(
+    subject: Any, spec: Observations, seed: int, limit: int, seconds: float
+) -> dict[str, Outcome]:
     missing = missing_methods(subject)
     if missing:
         return _none_but_runs(failed(f"no method {', '.join(missing)}"))
@@ -135,9 +140,9 @@ def _examine(subject: Any, spec: Observations, seed: int, limit: int) -> dict[st
     worked_on, mixed = copy_of(subject), copy_of_mixed(subject)
     if worked_on is not None:
         wake_zeros(worked_on, seed)
-        return _all_checks(worked_on, True, spec, seed, limit, mixed)
+        return _all_checks(worked_on, True, spec, seed, limit, seconds, mixed)
     with subject_kept(subject):
-        return _all_checks(subject, False, spec, seed, limit)
+        return _all_checks(subject, False, spec, seed, limit, seconds)
 
 
 def _none_but_runs(outcome: Outcome) -> dict[str, Outcome]:
@@ -146,10 +151,16 @@ def _none_but_runs(outcome: Outcome) -> dict[str, Outcome]:
 
 
 def _all_checks(
-    subject: Any, copied: bool, spec: Observations, seed: int, limit: int, mixed: Any = None
+    subject: Any,
+    copied: bool,
+    spec: Observations,
+    seed: int,
+    limit: int,
+    seconds: float,
+    mixed: Any = None,
 ) -> dict[str, Outcome]:
     try:
-        first = first_probe(subject, spec, seed, limit)
+        first = first_probe(subject, spec, seed, limit, seconds)
     except SubjectError as error:
         return _none_but_runs(failed(str(error)))
     exam = Examination(first, first, left_in_training=mixed)

@@ -11,17 +11,19 @@ from rnn_tutorial.doctor.calibration import calibrate
 from rnn_tutorial.doctor.comparison import EPS, Ruler
 from rnn_tutorial.doctor.nest import is_float, leaves
 from rnn_tutorial.doctor.preparation import members, modules, to_double
-from rnn_tutorial.doctor.probe import Probe, SubjectError
+from rnn_tutorial.doctor.probe import TIME_LIMIT, Probe, SubjectError
 from rnn_tutorial.doctor.subject import Observations
 
 REAL = {"complex128": "float64", "complex64": "float32"}  # observations of a complex subject
 
 
-def first_probe(subject: Any, spec: Observations, seed: int, limit: int) -> Probe:
+def first_probe(
+    subject: Any, spec: Observations, seed: int, limit: int, seconds: float = TIME_LIMIT
+) -> Probe:
     """A probe in the subject's own kind of arrays, dtype and device."""
     dtype, device, use_torch = torch.float32, torch.device("cpu"), True
     coarsest = None
-    trial = Probe(subject, spec, seed, dtype, device, use_torch, limit)
+    trial = Probe(subject, spec, seed, dtype, device, use_torch, limit, seconds)
     arrays = [array for _, array in leaves(trial.call("initial_state", trial.N))]
     weights = [p for root in modules(subject) for p in [*root.parameters(), *root.buffers()]]
     known = [a for a in [*weights, *arrays] if isinstance(a, Tensor)]
@@ -41,7 +43,7 @@ def first_probe(subject: Any, spec: Observations, seed: int, limit: int) -> Prob
             dtype = getattr(torch, REAL.get(name, name))
     if spec.dtype != "float" and not spec.whole_numbers:
         dtype = getattr(torch, spec.dtype)
-    made = Probe(subject, spec, seed, dtype, device, use_torch, limit)
+    made = Probe(subject, spec, seed, dtype, device, use_torch, limit, seconds)
     if coarsest is not None and EPS[str(coarsest)] > EPS[str(dtype)]:
         made.ruler = Ruler(EPS[str(coarsest)], made.T)
     if not known and not arrays:

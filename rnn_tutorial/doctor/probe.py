@@ -18,8 +18,10 @@ from rnn_tutorial.doctor.nest import (
 )
 from rnn_tutorial.doctor.preparation import seed_all
 from rnn_tutorial.doctor.subject import Observations, Scale, torch_dtype
+from rnn_tutorial.doctor.watchdog import TooLongError, limited
 
 WAYS = ("step", "unroll")
+TIME_LIMIT = 60.0  # seconds
 WILD = 1e3  # what an uninitialised buffer may hold
 
 
@@ -54,7 +56,10 @@ class Probe:
         device: of tensors.
         use_torch: tensors, or NumPy arrays.
         memory_limit: bytes that the examination may add to the process.
+        time_limit: seconds that a call may take; after one that takes longer none is made.
     """
+
+    hanging: list[str]  # the call that did not return; copies of a probe share it
 
     def __init__(
         self,
@@ -65,10 +70,12 @@ class Probe:
         device: torch.device,
         use_torch: bool,
         memory_limit: int,
+        time_limit: float = TIME_LIMIT,
     ) -> None:
         self.subject, self.spec, self.seed = subject, spec, seed
         self.dtype, self.device, self.use_torch = dtype, device, use_torch
         self.memory_limit, self.memory_before = memory_limit, memory_guard.resident()
+        self.time_limit, self.hanging = time_limit, []
         self.rng = np.random.default_rng(seed)
         self.default_dtype = torch.get_default_dtype()
         self.scale: Scale = 1.0
@@ -126,9 +133,16 @@ class Probe:
 
     def call(self, method: str, *arguments: Any, grad: bool = False) -> Any:
         """Calls the subject; whatever goes wrong is a SubjectError that names the call."""
+        if self.hanging:
+            raise SubjectError(f"not called any more: {self.hanging[0]}")
         try:
-            with torch.set_grad_enabled(grad):
+            with torch.set_grad_enabled(grad), limited(self.time_limit):
                 result = getattr(self.subject, method)(*arguments)
+        except TooLongError:
+            self.hanging.append(
+                f"{_where(method, arguments)} did not return within {self.time_limit:g} s"
+            )
+            raise SubjectError(self.hanging[0]) from None
         except MemoryError as error:
             raise SubjectError(
                 f"{_where(method, arguments)} asked for too much memory: {error}"

@@ -122,8 +122,8 @@ def _truncation(replay: Replay) -> Finding:
         if (np.abs(follows)[where] <= bound).all():
             return (
                 "Truncation is treated as termination: what follows counts as 0.",
-                "Bootstrap with the value of the episode's true last observation. (A learner that adds "
-                "it to the reward hands the reward in without it.)",
+                "Bootstrap with the value of the episode's true last observation. (A learner that "
+                "adds it to the reward hands the reward in without it.)",
             )
         if inner.any() and (np.abs(follows - next_row)[inner] <= bound).all():
             return (

@@ -113,6 +113,7 @@ BUGS = [
                 CLEAR,
                 "return map_state(lambda part: part.index_fill(1, reset.long(), 0.0), state)",
             ),
+            STRETCHES,
         ),
         STAGGERED,
         LSTM,
@@ -157,7 +158,7 @@ BUGS = [
         "was stored for the next sequence, or into the one of the search that tries two actions.",
         ("Q3",),
         ("inputs_unchanged",),
-        (Change("recurrent", "part.masked_fill(_mask", "part.masked_fill_(_mask"),),
+        (Change("recurrent", "part.masked_fill(_mask", "part.masked_fill_(_mask"), STRETCHES),
         options=LSTM,
     ),
     Bug(
@@ -174,6 +175,7 @@ BUGS = [
                 "lambda part: part + (part.masked_fill(_mask(reset, part), 0.0) - part).data, "
                 "state)",
             ),
+            STRETCHES,
         ),
         STAGGERED,
         LSTM,
