@@ -123,7 +123,7 @@ def test_what_the_package_needs_and_offers_is_said():
 
 def test_every_place_that_contributing_names_exists():
     places = re.findall(r"`([\w.]+(?:/[\w.]*)+)`", CONTRIBUTING)
-    assert {"rnn_tutorial/recurrent.py", "rnn_tutorial/doctor/zoo/", "tests/browser/"} <= {*places}
+    assert {"rnn_tutorial/cores.py", "rnn_tutorial/doctor/zoo/", "tests/browser/"} <= {*places}
     assert [place for place in places if not (ROOT / place).exists()] == []
 
 
