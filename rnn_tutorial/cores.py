@@ -38,6 +38,11 @@ def make_core(
 
     Raises:
         ValueError: for an unknown cell, or a setting that it doesn't have.
+
+    Example:
+        >>> core = make_core("stack", input_size=3, hidden_size=8, num_layers=1, settings={})
+        >>> [part.shape for part in (core.initial_state(2), core.linear.weight)]  # four frames
+        [torch.Size([3, 2, 3]), torch.Size([8, 12])]
     """
     if not isinstance(cell, str) or cell not in CORES:
         known = ", ".join(map(repr, CORES))

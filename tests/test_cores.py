@@ -8,11 +8,13 @@ from hypothesis import strategies as st
 from test_recurrent import PATTERNS
 from torch.testing import assert_close
 
+from rnn_tutorial import probes
 from rnn_tutorial.cores import CORES, make_core
 from rnn_tutorial.mingru import Mix, compose, scan_in_rounds
 from rnn_tutorial.nest import leaves, map_nest
 from rnn_tutorial.policy import RNNPolicy
 from rnn_tutorial.recurrent import by_steps, named_parts
+from rnn_tutorial.rollout import record
 
 T, N, FEATURES, H = 7, 3, 4, 6
 MEMORIES = [cell for cell in CORES if cell != "none"]
@@ -181,3 +183,16 @@ def test_wrong_shapes_are_told(cell):
         core.step(torch.zeros(N, FEATURES), "state")
     with pytest.raises(ValueError, match="reset: expected bool"):
         core.unroll(torch.zeros(T, N, FEATURES), state, torch.zeros(N, T) > 0)
+
+
+@pytest.mark.parametrize("cell", MEMORIES)
+def test_the_memory_of_every_cell_is_probed(cell):
+    """The states of a recording in rows, and those of the same policy shown the observations."""
+    env = gym.make_vec("rnn_tutorial/CuedPoint-v0", num_envs=16, horizon=6)
+    spaces = env.single_observation_space, env.single_action_space
+    policy = RNNPolicy(*spaces, cell=cell, hidden_size=8, encoder="none")
+    rollout = record(policy, env, 6, seed=0)
+    rows = probes.states(rollout)
+    shown = probes.states_when_shown(policy, rollout.observation)
+    assert_close(torch.as_tensor(rows), torch.as_tensor(shown), atol=1e-5, rtol=1e-4)
+    assert probes.probe(rows, rollout.info["goal"]).shape == (6,)
