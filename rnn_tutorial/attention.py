@@ -12,7 +12,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from rnn_tutorial.checks import whole_number
-from rnn_tutorial.recurrent import State, by_steps, check_reset, clear_state, in_its_own_dtype
+from rnn_tutorial.recurrent import State, by_steps, check_input, clear_state, in_its_own_dtype
 
 
 class AttentionLayer(nn.Module):
@@ -121,7 +121,7 @@ class AttentionCore(nn.Module):
         reset: Bool[Tensor, " N"] | None = None,
     ) -> tuple[Float[Tensor, "N H"], State]:
         """One step for N envs; `reset` clears the state of these envs before it."""
-        self._check(x, state, reset, 1)
+        self._check(x, state, reset, "N")
         if reset is not None:
             state = clear_state(state, reset)
         output, state = self._run(x[None], state, -state[2][0].T)
@@ -142,7 +142,7 @@ class AttentionCore(nn.Module):
         Raises:
             ValueError: for inputs, a state or a reset of the wrong shape.
         """
-        self._check(x, state, reset, 2)
+        self._check(x, state, reset, "T", "N")
         if reset is None:
             reset = torch.zeros(x.shape[:2], dtype=torch.bool, device=x.device)
         keys, values, filled = clear_state(state, reset[0])
@@ -178,13 +178,14 @@ class AttentionCore(nn.Module):
         )
         return self.norm(x[:, :steps].transpose(0, 1)), (keys, values, filled[None, :, None])
 
-    def _check(self, x: Tensor, state: State, reset: Tensor | None, axes: int) -> None:
-        lead, size = tuple(x.shape[:-1]), self.inputs.in_features
-        if len(lead) != axes or x.shape[-1] != size or 0 in lead:
-            form = ", ".join([*["T", "N"][-axes:], str(size)])
-            raise ValueError(f"x: expected shape ({form}), none of them 0, got {tuple(x.shape)}")
-        check_reset(reset, lead)
-        layers, n, past, width = len(self.layers), lead[-1], self.window - 1, len(self.norm.weight)
+    def _check(self, x: Tensor, state: State, reset: Tensor | None, *axes: str) -> None:
+        check_input(x, reset, self.inputs.in_features, axes)
+        layers, n, past, width = (
+            len(self.layers),
+            x.shape[-2],
+            self.window - 1,
+            len(self.norm.weight),
+        )
         expected = [(layers, n, past, width), (layers, n, past, width), (1, n, 1)]
         fits = isinstance(state, tuple) and len(state) == 3
         got = [tuple(part.shape) for part in state] if fits else type(state).__name__

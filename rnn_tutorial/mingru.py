@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.autograd import Function
 from torch.autograd.function import once_differentiable
 
-from rnn_tutorial.recurrent import State, by_steps, check_reset, clear_state, in_its_own_dtype
+from rnn_tutorial.recurrent import State, by_steps, check_input, clear_state, in_its_own_dtype
 
 
 def compose(first: tuple[Tensor, Tensor], then: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
@@ -115,7 +115,7 @@ class MinGRUCore(nn.Module):
 
     def __init__(self, input_size: int, hidden_size: int, num_layers: int = 1) -> None:
         super().__init__()
-        self.hidden_size = hidden_size
+        self.input_size, self.hidden_size = input_size, hidden_size
         sizes = [input_size, *[hidden_size] * (num_layers - 1)]
         self.inputs = nn.ModuleList(nn.Linear(size, 2 * hidden_size) for size in sizes)
         self.norms = nn.ModuleList(nn.LayerNorm(hidden_size) for _ in sizes[1:])
@@ -133,7 +133,7 @@ class MinGRUCore(nn.Module):
         reset: Bool[Tensor, " N"] | None = None,
     ) -> tuple[Float[Tensor, "N H"], State]:
         """One step for N envs; `reset` clears the state of these envs before it."""
-        self._check(x, state, reset, 1)
+        self._check(x, state, reset, "N")
         if reset is not None:
             state = clear_state(state, reset)
 
@@ -155,7 +155,7 @@ class MinGRUCore(nn.Module):
         Raises:
             ValueError: for inputs, a state or a reset of the wrong shape.
         """
-        self._check(x, state, reset, 2)
+        self._check(x, state, reset, "T", "N")
         if reset is None:
             reset = torch.zeros(x.shape[:2], dtype=torch.bool, device=x.device)
         state = clear_state(state, reset[0])
@@ -173,13 +173,9 @@ class MinGRUCore(nn.Module):
             x = x if layer == 0 else below + x
         return x, torch.stack(last)
 
-    def _check(self, x: Tensor, state: State, reset: Tensor | None, axes: int) -> None:
-        lead, size = tuple(x.shape[:-1]), self.inputs[0].in_features
-        if len(lead) != axes or x.shape[-1] != size or 0 in lead:
-            form = ", ".join([*["T", "N"][-axes:], str(size)])
-            raise ValueError(f"x: expected shape ({form}), none of them 0, got {tuple(x.shape)}")
-        check_reset(reset, lead)
-        expected = (len(self.inputs), lead[-1], self.hidden_size)
+    def _check(self, x: Tensor, state: State, reset: Tensor | None, *axes: str) -> None:
+        check_input(x, reset, self.input_size, axes)
+        expected = (len(self.inputs), x.shape[-2], self.hidden_size)
         got = tuple(state.shape) if isinstance(state, Tensor) else type(state).__name__
         if got != expected:
             raise ValueError(f"hidden state: expected (layers, N, H) = {expected}, got {got}")

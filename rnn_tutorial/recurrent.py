@@ -74,6 +74,15 @@ def check_reset(reset: Tensor | None, shape: tuple[int, ...]) -> None:
         raise ValueError(f"reset: expected bool {shape}, got {reset.dtype} {tuple(reset.shape)}")
 
 
+def check_input(x: Tensor, reset: Tensor | None, size: int, axes: tuple[str, ...]) -> None:
+    """Raise a ValueError for inputs without these axes before `size` features, or a wrong reset."""
+    lead = tuple(x.shape[:-1])
+    if len(lead) != len(axes) or x.shape[-1] != size or 0 in lead:
+        form = ", ".join([*axes, str(size)])
+        raise ValueError(f"x: expected shape ({form}), none of them 0, got {tuple(x.shape)}")
+    check_reset(reset, lead)
+
+
 def in_its_own_dtype(method: Callable[..., Any]) -> Callable[..., Any]:
     """Run a core's method in the dtype of its weights, also where autocast is on.
 
@@ -227,12 +236,8 @@ class RecurrentCore(nn.Module):
 
     def _check(self, x: Tensor, state: State, reset: Tensor | None, axes: tuple[str, ...]) -> None:
         """Raise a ValueError with expected and got; `axes` come before the features."""
-        lead, got = tuple(x.shape[:-1]), tuple(x.shape)
-        if len(lead) != len(axes) or got[-1] != self.rnn.input_size or 0 in lead:
-            form = ", ".join([*axes, str(self.rnn.input_size)])
-            raise ValueError(f"x: expected shape ({form}), none of them 0, got {got}")
-        check_reset(reset, lead)
-        expected = (self.rnn.num_layers, lead[-1], self.rnn.hidden_size)
+        check_input(x, reset, self.rnn.input_size, axes)
+        expected = (self.rnn.num_layers, x.shape[-2], self.rnn.hidden_size)
         parts = ("hidden", "cell") if self.cell == "lstm" else ("hidden",)
         given = state if isinstance(state, tuple) else (state,)
         if len(given) != len(parts) or not all(isinstance(part, Tensor) for part in given):
