@@ -171,7 +171,8 @@ def test_under_autocast_acting_and_training_agree_across_resets(cell):
     exact, *_ = collect(
         policy, env, begin(policy, env, 0), settings, torch.Generator().manual_seed(0)
     )
-    assert (buffer["value"][0] - exact["value"][0]).abs().max() < 0.1
+    value = exact["value"][0]
+    assert (buffer["value"][0] - value).abs().max() < 0.1 * max(1.0, float(value.abs().max()))
 
 
 def test_envs_of_different_seeds_share_no_stream():

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from rnn_tutorial.doctor import examine
-from rnn_tutorial.doctor.adapters import RecurrentPPOAdapter, TorchRLAdapter
+from rnn_tutorial.doctor.adapters import CleanRLAdapter, RecurrentPPOAdapter, TorchRLAdapter
 
 pytestmark = pytest.mark.slow
 VECTOR = gym.spaces.Box(-np.inf, np.inf, (4,))
@@ -109,3 +109,55 @@ def test_a_forgotten_init_tracker_is_found():
 
     report = examine(NoTracker(torchrl_module("LSTMModule")))
     assert report.failed == ("reset_clears",), report
+
+
+class FlatAgent(torch.nn.Module):
+    """An agent of CleanRL's shape, in our own code: a GRU or an LSTM behind one layer."""
+
+    obs_shape = (4,)
+
+    def __init__(self, kind="LSTM", clears=True, order="time"):
+        super().__init__()
+        torch.manual_seed(0)
+        self.network, self.clears, self.order = torch.nn.Linear(4, 8), clears, order
+        self.core = getattr(torch.nn, kind)(8, 8)
+        self.actor, self.critic = torch.nn.Linear(8, 3), torch.nn.Linear(8, 1)
+
+    def get_states(self, x, state, done):
+        parts = state if isinstance(state, tuple) else (state,)
+        n = parts[0].shape[1]
+        features = torch.tanh(self.network(x))
+        if self.order == "time":
+            features, done = features.reshape(-1, n, 8), done.reshape(-1, n)
+        else:  # sequences one after the other, which is not how they come
+            features, done = features.reshape(n, -1, 8).transpose(0, 1), done.reshape(n, -1).T
+        rows = []
+        for feature, flag in zip(features, done, strict=True):
+            keep = (1.0 - flag)[None, :, None] if self.clears else 1.0
+            parts = tuple(keep * part for part in parts)
+            row, after = self.core(feature[None], parts if len(parts) == 2 else parts[0])
+            parts = after if isinstance(after, tuple) else (after,)
+            rows.append(row)
+        hidden = torch.cat(rows)
+        if self.order != "time":
+            hidden = hidden.transpose(0, 1)
+        return hidden.flatten(0, 1), parts if len(parts) == 2 else parts[0]
+
+    def get_value(self, x, state, done):
+        return self.critic(self.get_states(x, state, done)[0])
+
+    def get_action_and_value(self, x, state, done, action=None):
+        hidden, state = self.get_states(x, state, done)
+        chosen = torch.distributions.Categorical(logits=self.actor(hidden))
+        action = chosen.sample() if action is None else action
+        value = self.critic(hidden)
+        return action, chosen.log_prob(action), chosen.entropy(), value, state
+
+
+@pytest.mark.parametrize("kind", ["LSTM", "GRU"])
+def test_an_agent_of_cleanrl_s_shape_is_healthy_and_its_faults_are_found(kind):
+    report = examine(CleanRLAdapter(FlatAgent(kind)))
+    assert report.healthy, report
+    assert all(check.status == "passed" for check in report), report
+    assert "reset_clears" in examine(CleanRLAdapter(FlatAgent(kind, clears=False))).failed
+    assert "axes_order" in examine(CleanRLAdapter(FlatAgent(kind, order="envs"))).failed

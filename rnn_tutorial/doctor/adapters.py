@@ -92,6 +92,58 @@ def _parameters(chosen: Any) -> dict[str, Tensor]:
     return {f"distribution{path}": part for path, part in parts if isinstance(part, Tensor)}
 
 
+class CleanRLAdapter:
+    """An agent of CleanRL's shape: `get_states`, `get_value` and `get_action_and_value`.
+
+    https://docs.cleanrl.dev/rl-algorithms/ppo. One function serves acting and training:
+    observations and `done` come flat, time first, and the number of envs is that of the state. Its
+    `done` is our `reset`. The state is the pair of its nn.LSTM, or the one tensor of an nn.GRU.
+
+    Args:
+        agent: has `get_action_and_value(x, state, done, action)`, which returns action, log_prob,
+            entropy, value and the new state.
+        obs_shape: of one observation; None asks the agent.
+        actions: actions whose log-probabilities are compared, each of one env; None takes the first
+            two of a Discrete space.
+    """
+
+    def __init__(
+        self, agent: Any, obs_shape: tuple[int, ...] | None = None, actions: Any = (0, 1)
+    ) -> None:
+        self.agent, self.actions = agent, [torch.as_tensor(action) for action in actions]
+        self.obs_shape = obs_shape or getattr(agent, "obs_shape", None)
+        kinds = (torch.nn.LSTM, torch.nn.GRU, torch.nn.RNN)
+        (self.rnn,) = (part for part in agent.modules() if isinstance(part, kinds))
+
+    def initial_state(self, n: int) -> Any:
+        """Zeros (layers, n, H), for an LSTM a pair of these."""
+        weight = next(self.rnn.parameters())
+        zeros = weight.new_zeros(self.rnn.num_layers, n, self.rnn.hidden_size)
+        return (zeros, zeros.clone()) if isinstance(self.rnn, torch.nn.LSTM) else zeros
+
+    def step(
+        self, obs: Shaped[Tensor, "N ..."], state: Any, reset: Bool[Tensor, " N"]
+    ) -> tuple[dict[str, Tensor], Any]:
+        """Log-probabilities, entropy and value (N,), and the new state."""
+        done = reset.to(next(self.rnn.parameters()).dtype)
+        output: dict[str, Tensor] = {}
+        for number, action in enumerate(self.actions):
+            taken = action.expand(len(obs), *action.shape).to(obs.device)
+            _, log_prob, entropy, value, after = self.agent.get_action_and_value(
+                obs, state, done, taken
+            )
+            output |= {f"log_prob_{number}": log_prob, "entropy": entropy}
+            output["value"] = value.flatten()
+        return output, after
+
+    def unroll(
+        self, obs: Shaped[Tensor, "T N ..."], state: Any, reset: Bool[Tensor, "T N"]
+    ) -> tuple[dict[str, Tensor], Any]:
+        """The same (T, N), and the state after the last step."""
+        output, after = self.step(obs.flatten(0, 1), state, reset.flatten())
+        return {name: part.unflatten(0, reset.shape) for name, part in output.items()}, after
+
+
 class TorchRLAdapter:
     """TorchRL's LSTMModule or GRUModule.
 

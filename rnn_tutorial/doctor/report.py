@@ -1,7 +1,7 @@
 """What an examination found: one finding a check, and the report that lists them."""
 
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from html import escape
 from typing import Any
@@ -52,6 +52,8 @@ class Finding:
 class Report:
     """All findings of one examination; a table in a notebook, wrapped lines in a terminal.
 
+    Both begin with what failed, and fold the rest away; `report["runs"]` shows one finding.
+
     Attributes:
         subject: what was examined, in a word.
         checks: the findings, in the order of examination.
@@ -100,22 +102,39 @@ class Report:
         }
 
     def __str__(self) -> str:
-        return "\n".join([self.verdict, *map(str, self.checks)])
+        lines = [self.verdict, *(str(check) for check in self.checks if check.status == FAILED)]
+        for status in (PASSED, NOT_APPLICABLE):
+            names = [check.name for check in self.checks if check.status == status]
+            if names:
+                text = f"{MARKS[status]} {status}: {', '.join(names)}"
+                lines.append(textwrap.fill(text, WIDTH, subsequent_indent="    "))
+        return "\n".join(lines)
 
     __repr__ = __str__
 
     def to_html(self, only_failed: bool = False) -> str:
-        """The report as a table, of all checks or of those that failed."""
-        shown = [check for check in self.checks if check.status == FAILED or not only_failed]
-        head = "".join(f"<th style='text-align:left'>{word}</th>" for word in HEADER)
-        rows = "".join(map(_rows, shown))
-        return (
-            f"<p><b>{escape(self.verdict)}</b></p>"
-            f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
-        )
+        """The report as HTML: what failed as a table, the rest folded away or left out."""
+        failures = [check for check in self.checks if check.status == FAILED]
+        rest = [check for check in self.checks if check.status != FAILED]
+        html = f"<p><b>{escape(self.verdict)}</b></p>" + (table(failures) if failures else "")
+        if rest and not only_failed:
+            html += folded(f"{len(rest)} more checks", rest)
+        return html
 
     def _repr_html_(self) -> str:
         return self.to_html()
+
+
+def table(findings: Iterable[Finding]) -> str:
+    """Findings as an HTML table."""
+    head = "".join(f"<th style='text-align:left'>{word}</th>" for word in HEADER)
+    rows = "".join(map(_rows, findings))
+    return f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
+
+
+def folded(summary: str, findings: Iterable[Finding]) -> str:
+    """Findings as an HTML table that opens with a click."""
+    return f"<details><summary>{escape(summary)}</summary>{table(findings)}</details>"
 
 
 HEADER = ("check", "status", "evidence")

@@ -8,7 +8,7 @@ from typing import Any
 from IPython.display import display
 
 from rnn_tutorial.colours import ACTION, CELL, INK
-from rnn_tutorial.doctor.report import Report
+from rnn_tutorial.doctor.report import Report, folded, table
 
 TINTS = {"+": f"{ACTION}33", "-": f"{CELL}33", "@": f"{INK}33"}  # a fifth of full strength
 WIDTH = 0.6  # em, of a character; JupyterLab lets no "ch" through
@@ -58,9 +58,8 @@ def show_report(report: Report, checks: Collection[str] = ()) -> None:
         checks: the rows to show; none means those that failed.
     """
     names = checks or report.failed
-    some = Report(report.subject, tuple(check for check in report if check.name in names))
-    rest = report.to_html().replace(f"<p><b>{escape(report.verdict)}</b></p>", "")
-    fold = f"<details><summary>all {len(report.checks)} checks</summary>{rest}</details>"
-    html = some.to_html().replace(escape(some.verdict), escape(report.verdict)) + fold
+    some = [check for check in report if check.name in names]
+    html = f"<p><b>{escape(report.verdict)}</b></p>{table(some)}"
+    html += folded(f"all {len(report.checks)} checks", report)
     plain = "\n".join([report.verdict, *map(str, some)])
     display({"text/html": html, "text/plain": plain}, raw=True)
