@@ -17,6 +17,7 @@ from rnn_tutorial.doctor.learning import examine_learner
 pytestmark = pytest.mark.slow
 HERE = Path(__file__).parent / "cases"
 sys.path.insert(0, str(HERE))
+Learner, Policy = (getattr(import_module("_base"), name) for name in ("Learner", "Policy"))
 
 # Case -> the first law that fails, and words of its cause.
 SICK = {
@@ -56,6 +57,102 @@ POINTS = {
     "jaxaht_115_done_of_after": "see resets_follow_ends",
     "doomnet_4_shuffled_behaviour_cloning": "see every_step_once",
 }
+
+
+def inverted():
+    class Inverted(Policy):
+        def clear(self, state, reset):
+            return super().clear(state, ~reset)
+
+    return Inverted()
+
+
+def cleared_every_eight_in_training():
+    class EveryEight(Policy):
+        def unroll(self, obs, state, reset):
+            rows = []
+            for t, (now, flags) in enumerate(zip(obs, reset, strict=True)):
+                state = self.initial_state(len(now)) if t and t % 8 == 0 else state
+                output, state = self.step(now, state, flags)
+                rows.append(output)
+            return {name: torch.stack([row[name] for row in rows]) for name in rows[0]}, state
+
+    return EveryEight()
+
+
+def one_tensor_and_flags_as_indices():
+    class Indices(Policy):
+        def __init__(self):
+            super().__init__()
+            self.cell = torch.nn.GRUCell(8, 8)
+
+        def initial_state(self, n):
+            return self.log_std.new_zeros(n, 8)
+
+        def clear(self, state, reset):
+            return state.index_fill(0, reset.int().long(), 0.0)
+
+        def step(self, obs, state, reset):
+            state = self.core(obs, self.clear(state, reset))
+            return self.heads(state), state
+
+    return Indices()
+
+
+def dropout_left_on():
+    class Dropping(Policy):
+        def __init__(self):
+            super().__init__()
+            self.drop = torch.nn.Dropout(0.1)
+
+        def step(self, obs, state, reset):
+            return super().step(self.drop(obs), state, reset)
+
+    policy = Dropping().eval()
+    policy.drop.train()
+    return policy
+
+
+def dropout_in_learning():
+    class Dropping(Learner):
+        def replay(self, batch):
+            dropped = torch.nn.functional.dropout(batch["observation"], 0.1)
+            return super().replay({**batch, "observation": dropped})
+
+    return Dropping()
+
+
+def normaliser_that_drifts():
+    class Drifting(Learner):
+        def replay(self, batch):
+            return super().replay({**batch, "observation": 1.05 * batch["observation"] + 0.02})
+
+    return Drifting()
+
+
+def first_flag_dropped_inside():
+    class Dropping(Learner):
+        def minibatches(self):
+            for batch in super().minibatches():
+                yield {"flags" if name == "reset" else name: part for name, part in batch.items()}
+
+        def replay(self, batch):
+            reset = torch.cat((torch.zeros_like(batch["flags"][:1]), batch["flags"][1:]))
+            return super().replay({**batch, "reset": reset})
+
+    return Dropping()
+
+
+# Others of the same kinds, with other cells and other places.
+VARIATIONS = {
+    inverted: ("memory_carried", "mask of the resets is inverted"),
+    cleared_every_eight_in_training: ("step_equals_unroll", "clears the memory at t = 8"),
+    one_tensor_and_flags_as_indices: ("reset_clears", "used as indices"),
+    dropout_left_on: ("same_input_same_output", "left in training mode .* dropout"),
+    dropout_in_learning: ("ratio_is_one", "gives two answers: dropout"),
+    normaliser_that_drifts: ("ratio_is_one", "a normaliser that has moved on"),
+    first_flag_dropped_inside: ("ratio_is_one", "does not clear the state at the first step"),
+}
 CASES = sorted(path.stem for path in HERE.glob("[!_]*.py"))
 
 
@@ -91,3 +188,10 @@ def test_a_part_of_the_state_that_never_changes_is_noted():
     sick = import_module("agilerl_431_second_encoder_not_fed").sick
     found = {each.name: each.evidence for each in findings(sick)}
     assert "note: state['critic_c'], state['critic_h'] never changed" in found["state_form"]
+
+
+@pytest.mark.parametrize("make", VARIATIONS, ids=lambda make: make.__name__)
+def test_others_of_the_same_kind_are_found_for_the_same_cause(make):
+    law, cause = VARIATIONS[make]
+    failed = {each.name: each for each in findings(make) if each.status == "failed"}
+    assert re.search(cause, failed[law].cause), {n: each.cause for n, each in failed.items()}

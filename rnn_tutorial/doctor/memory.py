@@ -39,9 +39,23 @@ def memory_carried(exam: Examination) -> Outcome:
     without = [way for way, found in best.items() if not found.differs]
     if without:
         cause = "" if len(without) == 2 else f"Amnesia in {without[0]}: its state is not used."
+        if len(without) == 2 and _remembers_where_all_reset(probe):
+            cause = (
+                "The mask of the resets is inverted: the state is cleared where an env goes on and "
+                "kept where it resets."
+            )
         how = " and ".join(without)
         return failed(f"{how}: other past observations, the very same output", 0.0, cause)
     return passed(f"other past observations change the output: {best['step'].text}")
+
+
+def _remembers_where_all_reset(probe: Probe) -> bool:
+    """Whether the past matters if, and only if, every env resets at every step."""
+    obs = probe.draw(5, probe.N)
+    other = np.concatenate((probe.draw(4, probe.N), obs[-1:]))
+    always = np.ones(obs.shape[:2], dtype=bool)
+    a, b = (probe.run("step", each, None, always).outputs[-1:] for each in (obs, other))
+    return probe.compare(a, b, bare=True).differs
 
 
 def _effect_of_the_past(probe: Probe, way: str, scale: Scale, steps: int) -> Difference:
@@ -162,7 +176,24 @@ def _why_unequal(probe: Probe) -> str:
                 f"{way} never writes {' and '.join(kept)}, {other} does: the memory of that part "
                 f"(the critic's, say) is not carried in {way}."
             )
-    return "Something is done once per call: once a step in one, once a sequence in the other."
+    return _cleared_now_and_then(probe) or (
+        "Something is done once per call: once a step in one, once a sequence in the other."
+    )
+
+
+def _cleared_now_and_then(probe: Probe) -> str:
+    """A cause for a memory that one of the two clears in the middle of a sequence."""
+    obs, start = probe.draw(LONGER, probe.N), probe.warm(probe.N)
+    by = {way: probe.run(way, obs, start).outputs for way in WAYS}
+    for t in range(2, LONGER):
+        if not probe.compare(by["step"][t : t + 1], by["unroll"][t : t + 1]).differs:
+            continue
+        fresh = probe.run("step", obs[t : t + 1]).outputs
+        for way in WAYS:
+            if not probe.compare(by[way][t : t + 1], fresh).differs:
+                return f"{way} clears the memory at t = {t} without a reset: every {t} steps?"
+        break
+    return ""
 
 
 def _in_short_numbers(probe: Probe, by_step: torch.Tensor, by_unroll: torch.Tensor) -> str:

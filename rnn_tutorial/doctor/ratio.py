@@ -124,10 +124,23 @@ def _ratio_cause(
             "episode.",
             "Hand the reset flag of a sequence's first step to the policy, too.",
         )
+    twice = _evaluated_twice(replay)
+    if share[0] > 0.02 and twice:
+        return (
+            "Evaluated twice, one minibatch gives two answers: dropout is on in learning, or a "
+            "normaliser moves its statistics with each call.",
+            "Act and learn in one mode; move statistics between rollouts only.",
+        )
+    if share[0] > 0.02 and not np.isin(np.flatnonzero(replay.begins), steps).any():
+        return (
+            "An episode's first step is right and the next ones are not: the replay does not carry "
+            "the state on, or an input of the step before (previous action, reward) is shifted.",
+            "Store what the policy was given at each step, and replay exactly this.",
+        )
     if share[0] > 0.02:
         return (
             "Acting and replaying are two functions: they differ from an episode's start on, where "
-            "no state and no reset is to blame.",
+            "no state and no reset is to blame (another mode, or a normaliser that has moved on).",
             "Run the checks of the policy; compare step with unroll, train() with eval() mode.",
         )
     if share[1] > 0.02 and any(batch.warm.any() for batch in replay.batches):
@@ -159,6 +172,14 @@ def _ratio_cause(
         "one step off.",
         "Replay with reset[t], true where observation t begins an episode.",
     )
+
+
+def _evaluated_twice(replay: Replay) -> bool:
+    """Whether a second evaluation of a minibatch gives other log-probabilities."""
+    batch = replay.batches[0]
+    first, second = (array(replay.learner.evaluate(batch.native)[0]) for _ in range(2))
+    size = tolerance(first.dtype, len(batch.valid), float(np.abs(first[batch.valid]).max()))
+    return bool(np.abs(first - second)[batch.valid].max() > size)
 
 
 def _states_differ(replay: Replay) -> str:
