@@ -40,6 +40,8 @@ class Carry(NamedTuple):
         state: the policy's state, not yet cleared by `reset`.
         earned: (N,), the rewards of the running episodes so far, summed.
         info: of the observation, as the env returned it.
+        suspects: ends so far that look as if the env wrote over its last observation; None once it
+            is known that it does not.
     """
 
     observation: Nest
@@ -48,6 +50,7 @@ class Carry(NamedTuple):
     state: State
     earned: Array
     info: dict[str, Any]
+    suspects: int | None = None
 
 
 class Step(NamedTuple):
@@ -97,8 +100,9 @@ def begin(
     """
     mode = autoreset_mode(env)
     check_spaces(policy, env)
-    if mode == AutoresetMode.SAME_STEP:
-        keep_last_observations(env)
+    suspects = None
+    if mode == AutoresetMode.SAME_STEP and not keep_last_observations(env):
+        suspects = 0
     n, yes = env.num_envs, np.ones(env.num_envs, bool)
     seeds = seed if isinstance(seed, list) else env_seeds(seed, n)
     try:
@@ -106,7 +110,7 @@ def begin(
     except (gym.error.Error, TypeError):  # a vector env with one generator for all its envs
         observation, info = env.reset(seed=seeds[0], options=options)
     seen = policy.to_tensors(observation)
-    return Carry(seen, yes, yes, policy.initial_state(n), np.zeros(n), info)
+    return Carry(seen, yes, yes, policy.initial_state(n), np.zeros(n), info, suspects)
 
 
 def act(
@@ -147,7 +151,7 @@ def act(
     """
     mode, space, device, t = autoreset_mode(env), env.single_action_space, policy.device, 0
     same_step = mode == AutoresetMode.SAME_STEP
-    suspect: int | None = 0
+    suspects = carry.suspects
     while True:
         now, reset = carry, torch.as_tensor(carry.reset, device=device)
         if intervention is not None:
@@ -166,16 +170,18 @@ def act(
             for name, part in zip(("terminated", "truncated"), result[2:4], strict=True)
         )
         observation, info = policy.to_tensors(result[0]), result[4]
-        ends, earned = terminated | truncated, now.earned + reward
+        ends = terminated | truncated
+        earned = now.earned + np.where(now.valid, reward, 0.0)  # not of a step that only resets
         ended, returns, last = [], [], None
         if ends.any():
             ended = np.flatnonzero(ends).tolist()
             returns, earned = earned[ended].tolist(), np.where(ends, 0.0, earned)
             if same_step:
-                last = policy.to_tensors(last_observations(info, ended, observation))
-                suspect = count_suspects(suspect, now.observation, last, observation, ended)
+                seen = last_observations(info, ended, env.single_observation_space)
+                last = policy.to_tensors(seen)
+                suspects = count_suspects(suspects, now.observation, last, observation, ended)
         flags = next_flags(mode, ends, now.valid)
-        carry = Carry(observation, *flags, state, earned, info)
+        carry = Carry(observation, *flags, state, earned, info, suspects)
         yield Step(now, output, action, reward, terminated, truncated, ended, last, returns, carry)
         t += 1
 
@@ -215,7 +221,7 @@ def check_spaces(policy: RNNPolicy, env: VectorEnv, exactly: bool = False) -> No
         exactly: the bounds of the actions count as well, since the mean reaches as far as they do.
     """
     ours, theirs = policy.observation_space, env.single_observation_space
-    if not same_observations(ours, theirs):
+    if not same_observations(ours, theirs, policy.images):
         raise ValueError(
             f"policy: expected the env's observations {theirs}, got a policy for {ours}"
         )

@@ -52,13 +52,12 @@ class AttentionLayer(nn.Module):
         seen = [
             _blocks(part, size, steps).unflatten(2, (self.heads, -1)) for part in (keys, values)
         ]
-        asked = query.unflatten(1, (-1, steps)).unflatten(3, (self.heads, -1))
-        scores = torch.einsum("nbqhd,nbhdk->nbhqk", asked, seen[0])
-        scores = scores / asked.shape[-1] ** 0.5 + self.lag_bias[:, lag]
+        asked = query.unflatten(1, (-1, steps)).unflatten(3, (self.heads, -1)).transpose(2, 3)
+        scores = asked @ seen[0] / asked.shape[-1] ** 0.5 + self.lag_bias[:, lag]
         weights = scores.masked_fill(~visible[:, :, None], -torch.inf).softmax(dim=-1)
-        found = torch.einsum("nbhqk,nbhdk->nbqhd", weights, seen[1])
-        found = found + torch.einsum("nbhqk,qkhd->nbqhd", weights, self.lag_value[lag])
-        x = x + self.mix(found.flatten(3).flatten(1, 2))
+        of_lag = self.lag_value[lag].permute(2, 0, 1, 3)  # (heads, Q, seen, H / heads)
+        found = weights @ seen[1].transpose(-1, -2) + (weights[..., None, :] @ of_lag)[..., 0, :]
+        x = x + self.mix(found.transpose(2, 3).reshape(x.shape))
         return x + self.mlp(x), keys, values
 
 
@@ -158,7 +157,8 @@ class AttentionCore(nn.Module):
         steps, past = len(x), self.window - 1
         block = min(steps, self.window)
         more = -steps % block  # of padding behind the sequence
-        rows = torch.cat((start, start[-1:].expand(more, -1))).T.unflatten(1, (-1, block))
+        rows = torch.cat((start, start[-1:].expand(more, -1))) if more else start
+        rows = rows.T.unflatten(1, (-1, block))
         begin = torch.arange(rows.shape[1], device=x.device)[:, None, None] * block - past
         seen = torch.arange(past + block, device=x.device)  # times, from the begin of a block's on
         lag = torch.arange(block, device=x.device)[:, None] + past - seen

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import gymnasium as gym
+import numpy as np
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load, save
@@ -194,8 +195,8 @@ def load_policy(
     """
     _, note = read_checkpoint(path)
     for name, space in (("observation", observation_space), ("action", action_space)):
-        trained = note.get("env", {}).get(f"{name}_space", str(space))
-        if trained != str(space):
+        trained = note.get("env", {}).get(f"{name}_space", space_text(space))
+        if trained != space_text(space):
             raise CheckpointError(f"{path}: {name}_space: expected {trained}, got {space}")
     try:
         if note.get("policy", "RNNPolicy") != "RNNPolicy":
@@ -208,6 +209,12 @@ def load_policy(
         ) from error
     load_checkpoint(path, policy)
     return policy
+
+
+def space_text(space: gym.Space) -> str:
+    """A space as a note has it, whatever NumPy's print options are."""
+    with np.printoptions(precision=8, threshold=1000, edgeitems=3, linewidth=75, suppress=False):
+        return str(space)
 
 
 def _below(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:

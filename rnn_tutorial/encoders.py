@@ -93,7 +93,7 @@ class ChannelsFirst(nn.Module):
         self.channels = channels
 
     def forward(self, images: Tensor) -> Tensor:
-        """(B, C, H, W) from (B, H, W, C), or from grey (B, H, W)."""
+        """(B, C, H, W) from (B, H, W, C), or from grey (B, H, W); (B, 1) from numbers (B,)."""
         return images[:, None] if self.channels == "none" else images.permute(0, 3, 1, 2)
 
 
@@ -105,7 +105,7 @@ def _of_one(
         return encoder, _count_features(encoder, space)
     shape = prepared_shape(space)
     flat = math.prod(shape)
-    flatten = nn.Flatten() if shape else nn.Unflatten(0, (-1, 1))  # a scalar has no axis
+    flatten = nn.Flatten() if shape else ChannelsFirst("none")  # a number gets an axis
     if encoder == "none":
         return flatten, flat
     if encoder == "mlp":
@@ -166,10 +166,21 @@ def _count_features(encoder: nn.Module, space: gym.Space) -> int:
     return _features_of(encoder, zeros, f"observations {said}")
 
 
+def own_copy(module: nn.Module) -> nn.Module:
+    """A deep copy of a module; the module itself where it has none, or is not complete yet."""
+    if any(isinstance(p, nn.parameter.UninitializedParameter) for p in module.parameters()):
+        return module
+    try:
+        made = deepcopy(module)
+    except Exception:  # a tensor with a graph among its members, say
+        return module
+    return made if all(p.is_leaf for p in made.parameters()) else module
+
+
 def _features_of(encoder: nn.Module, zeros: Nest, said: str) -> int:
     try:
         with torch.no_grad():
-            features = deepcopy(encoder).eval()(zeros)  # running statistics stay as they are
+            features = own_copy(encoder).eval()(zeros)  # running statistics stay as they are
     except Exception as error:
         raise ValueError(f"encoder: it does not take {said} for B = 2: {error}") from error
     if not isinstance(features, Tensor):

@@ -21,8 +21,8 @@ def fingerprint(value: Any) -> Any:
     """What JSON can hold, equal for equal values, in every process.
 
     Numbers, texts, lists, mappings and dataclasses stay readable; long arrays, modules and other
-    objects are hashed with all their numbers. A function is what it does and what it closes over,
-    but not what the functions do that it calls.
+    objects are hashed with all their numbers. A function is what it does, what it closes over and
+    the plain constants that it reads, but not what the functions do that it calls.
 
     Raises:
         ValueError: for what cannot be told apart from others, such as an object with a lock in it.
@@ -36,7 +36,8 @@ def fingerprint(value: Any) -> Any:
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
     if isinstance(value, np.generic):
-        return fingerprint(value.item())
+        plain = value.item()  # of a long double, itself
+        return repr(value) if isinstance(plain, np.generic) else fingerprint(plain)
     if isinstance(value, Mapping):
         return {str(key): fingerprint(part) for key, part in value.items()}
     if isinstance(value, (list, tuple)):
@@ -44,10 +45,12 @@ def fingerprint(value: Any) -> Any:
     if isinstance(value, partial):
         return [fingerprint(part) for part in (value.func, value.args, value.keywords)]
     if isinstance(value, nn.Module):
-        return [str(value), _digest({k: _array(v) for k, v in value.state_dict().items()})]
+        return [str(value), _of_module(value)]
+    if isinstance(value, (complex, inspect.Signature)):
+        return str(value)
     if isinstance(value, Tensor):
         value = _array(value)
-    if isinstance(value, np.ndarray) and value.dtype != object and value.size <= SHORT:
+    if isinstance(value, np.ndarray) and value.dtype.kind in "biufU" and value.size <= SHORT:
         return [str(value.dtype), value.tolist()]
     if is_dataclass(value) and not isinstance(value, type):
         parts = {each.name: fingerprint(getattr(value, each.name)) for each in fields(value)}
@@ -56,17 +59,35 @@ def fingerprint(value: Any) -> Any:
         return _of_function(value)
     if isinstance(value, type):
         return _of_class(value)
-    return [type(value).__qualname__, _digest(value)]
+    return [_of_class(type(value)), _digest(value)]
+
+
+def _of_module(module: nn.Module) -> Any:
+    """All numbers of a module, the plain members of its parts, and the code of their classes."""
+    numbers = {name: _array(tensor) for name, tensor in module.state_dict().items()}
+    parts = []
+    for name, part in module.named_modules():
+        own = {k: v for k, v in vars(part).items() if not k.startswith("_") and k != "training"}
+        plain = {k: fingerprint(v) for k, v in own.items() if not isinstance(v, Tensor)}
+        code = _name(type(part)) if type(part).__module__.startswith("torch.") else type(part)
+        parts.append([name, fingerprint(code), plain, part.training])
+    return [_digest(numbers), parts]
 
 
 def _of_function(function: Any) -> Any:
     """A function's name, what it does, its defaults, and the values that it closes over."""
     if inspect.ismethod(function):
         return [_of_function(function.__func__), fingerprint(function.__self__)]
-    function = inspect.unwrap(function)
-    cells = [fingerprint(cell.cell_contents) for cell in function.__closure__ or ()]
+    try:
+        cells = [fingerprint(cell.cell_contents) for cell in function.__closure__ or ()]
+    except ValueError:  # a decorator with something in it that cannot be told apart
+        if not hasattr(function, "__wrapped__"):
+            raise
+        return _of_function(function.__wrapped__)
     defaults = fingerprint([function.__defaults__, function.__kwdefaults__])
-    return [_name(function), _of_code(function.__code__), defaults, cells]
+    used = {name: function.__globals__.get(name) for name in function.__code__.co_names}
+    constants = {k: v for k, v in used.items() if isinstance(v, (bool, int, float, str, tuple))}
+    return [_name(function), _of_code(function.__code__), defaults, cells, fingerprint(constants)]
 
 
 def _of_code(code: CodeType) -> Any:
@@ -78,14 +99,16 @@ def _of_code(code: CodeType) -> Any:
         else repr(each)
         for each in code.co_consts
     ]
-    return [code.co_code.hex(), code.co_names, constants]
+    return [code.co_code.hex(), list(code.co_names), constants]
 
 
 def _of_class(kind: type) -> Any:
-    try:
-        return [_name(kind), inspect.getsource(kind)]
-    except (OSError, TypeError):  # made by a program, or by hand
-        return [_name(kind)]
+    """A class's name and the code of its functions; of one without any, its name."""
+    members = {k: getattr(v, "__func__", getattr(v, "fget", v)) for k, v in vars(kind).items()}
+    return [
+        _name(kind),
+        {k: _of_code(f.__code__) for k, f in members.items() if hasattr(f, "__code__")},
+    ]
 
 
 def _name(value: Any) -> str:

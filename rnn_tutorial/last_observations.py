@@ -12,7 +12,8 @@ import gymnasium as gym
 import numpy as np
 from gymnasium.vector import SyncVectorEnv, VectorEnv
 
-from rnn_tutorial.nest import Nest, leaves, map_nest, same_numbers
+from rnn_tutorial.nest import Nest, map_nest, same_numbers
+from rnn_tutorial.observations import each_entry, map_entries
 
 SUSPECT = 5  # ends in a row whose last observation is the first of the next episode
 
@@ -23,30 +24,49 @@ class KeepLast(gym.Wrapper):
     def step(self, action: Any) -> tuple[Any, Any, Any, Any, dict[str, Any]]:
         observation, reward, terminated, truncated, info = self.env.step(action)
         if terminated or truncated:
-            observation = map_nest(np.copy, observation)
+            observation = _arrays(self.env.observation_space, observation)
         return observation, reward, terminated, truncated, info
 
+    def __getattr__(self, name: str) -> Any:
+        """A member of the env, as if there were no wrapper."""
+        if name == "env":
+            raise AttributeError(name)
+        return getattr(self.env, name)
 
-def keep_last_observations(env: VectorEnv) -> None:
-    """Have a SyncVectorEnv keep last observations, also of envs with one array for all of them."""
+
+def keep_last_observations(env: VectorEnv) -> bool:
+    """Have a SyncVectorEnv keep last observations, also of envs with one array for all of them.
+
+    Returns:
+        Whether it is one; other vector envs have to do it themselves.
+    """
     inner = env.unwrapped
-    if isinstance(inner, SyncVectorEnv):
-        inner.envs = [e if isinstance(e, KeepLast) else KeepLast(e) for e in inner.envs]
+    if not isinstance(inner, SyncVectorEnv):
+        return False
+    inner.envs = [e if isinstance(e, KeepLast) else KeepLast(e) for e in inner.envs]
+    return True
 
 
-def last_observations(info: dict[str, Any], ended: list[int], like: Nest) -> Nest:
+def _arrays(space: gym.Space, observation: Nest) -> Nest:
+    """An observation's entries as new arrays; a list of numbers becomes one, too."""
+    if isinstance(space, (gym.spaces.Dict, gym.spaces.Tuple)):
+        return map_entries(lambda _, part, array: np.array(array, part.dtype), space, observation)
+    return np.array(observation, space.dtype)
+
+
+def last_observations(info: dict[str, Any], ended: list[int], space: gym.Space) -> Nest:
     """The last observations (len(ended), *obs) of the episodes that ended."""
     if "final_obs" not in info:
         raise ValueError('env: expected info["final_obs"] at the end of an episode (SAME_STEP)')
-    last = stack([final_observation(info["final_obs"], i) for i in ended])
-    shapes = {name: part.shape[1:] for name, part in leaves(like)}
-    for name, part in leaves(last):
-        if part.shape[1:] != shapes.get(name, part.shape[1:]):
+    rows = [_arrays(space, final_observation(info["final_obs"], i)) for i in ended]
+    for name, part, array in each_entry(space, rows[0]):
+        if array.shape != part.shape:
+            said = f" ({name})" if name else ""
             raise ValueError(
-                f'env: expected an observation of shape {tuple(shapes[name])} in info["final_obs"] '
-                f"(an info of the env's own cannot have this name), got {part.shape[1:]}"
+                f'env: expected an observation{said} of shape {part.shape} in info["final_obs"] '
+                f"(an info of the env's own cannot have this name), got {array.shape}"
             )
-    return last
+    return stack(rows)
 
 
 def count_suspects(

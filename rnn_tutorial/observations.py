@@ -109,15 +109,19 @@ def check_space(space: gym.Space, images: Images = "auto") -> None:
             raise ValueError(f"images: expected the names of entries {names}, got {name!r}")
 
 
-def same_observations(space: gym.Space, other: gym.Space) -> bool:
-    """Whether two spaces have observations of one kind and shape, whatever the bounds of floats."""
+def same_observations(space: gym.Space, other: gym.Space, images: Images = "auto") -> bool:
+    """Whether two spaces have observations of one kind and shape, whatever the bounds of floats.
 
-    def form(part: gym.Space) -> tuple[Any, ...]:
+    Args:
+        images: how pixels are read; where they are codes, bounds do not matter either.
+    """
+
+    def form(name: str, part: gym.Space) -> tuple[Any, ...]:
         one_hot = isinstance(part, (spaces.Discrete, spaces.MultiDiscrete))
         values = (_sizes(part), _starts(part).tolist()) if one_hot else None
-        return part.shape, is_float_box(part), are_pixels(part, "auto"), values
+        return part.shape, is_float_box(part), are_pixels(part, images_of(images, name)), values
 
-    ours, theirs = ([(name, form(part)) for name, part in entries(of)] for of in (space, other))
+    ours, theirs = ({n: form(n, part) for n, part in entries(of)} for of in (space, other))
     return ours == theirs
 
 

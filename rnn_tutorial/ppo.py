@@ -8,7 +8,6 @@ each starts from the state that belongs to it.
 import warnings
 from collections import deque
 from collections.abc import Callable
-from copy import deepcopy
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -30,8 +29,9 @@ from rnn_tutorial.buffer import (
     normalise,
     require_finite,
 )
-from rnn_tutorial.checkpoint import load_checkpoint, save_tensors, snapshot
+from rnn_tutorial.checkpoint import load_checkpoint, read_checkpoint, save_tensors, snapshot
 from rnn_tutorial.collect import collect
+from rnn_tutorial.encoders import own_copy
 from rnn_tutorial.nest import map_nest
 from rnn_tutorial.policy import RNNPolicy
 from rnn_tutorial.recurrent import State
@@ -253,8 +253,8 @@ def train(
     if checkpoint is not None:
         refuse_running_statistics(vector)
         if Path(checkpoint).exists():
+            require_same_run(checkpoint, note, read_checkpoint(checkpoint)[1])
             found = load_checkpoint(checkpoint, policy, optimiser, generator)
-            require_same_run(checkpoint, note, found)
             result.history = found["history"]
             recent.extend(found.get("recent_returns", ()))
             first = len(result.history)
@@ -336,7 +336,8 @@ def _make_policy(
 ) -> RNNPolicy:
     """The given policy, if it fits the env, or a new one; a warning if its ratio cannot be 1."""
     made = _make_or_check(env, policy, seed, policy_settings)
-    if made.training and (odd := [m for m in made.modules() if isinstance(m, CHANGING)]):
+    changing = (m for m in made.modules() if m.training and isinstance(m, CHANGING))
+    if odd := [m for m in changing if getattr(m, "p", 1.0) > 0.0]:
         warnings.warn(
             f"policy: it has {odd[0]}, whose outputs in learning differ from those in acting, so "
             "that the probability ratio is not 1 before the first update; use nn.LayerNorm for a "
@@ -344,6 +345,10 @@ def _make_policy(
             stacklevel=3,
         )
     return made
+
+
+def _copy_of_module(value: Any) -> Any:
+    return own_copy(value) if isinstance(value, nn.Module) else value
 
 
 def _make_or_check(
@@ -354,7 +359,7 @@ def _make_or_check(
             torch.manual_seed(seed)
             spaces = env.single_observation_space, env.single_action_space
             # A module of the caller's is not trained itself.
-            return RNNPolicy(*spaces, **deepcopy(policy_settings))
+            return RNNPolicy(*spaces, **map_nest(_copy_of_module, policy_settings))
     if not all(hasattr(policy, name) for name in ("action_space", "step", "unroll")):
         raise TypeError(f"policy: expected an RNNPolicy, got {policy!r}")
     if policy_settings:

@@ -136,8 +136,10 @@ def _checked(said: Mapping[str, Any]) -> dict[str, Any]:
     """An outcome's entries as Python's numbers and texts."""
     plain = {name: _plain(value) for name, value in said.items()}
     for name, value in plain.items():
-        if not isinstance(value, SIMPLE):
-            raise ValueError(f"outcome: expected a number or a text for {name!r}, got {value!r}")
+        if not isinstance(said[name], SIMPLE) and isinstance(value, str):  # nothing better
+            raise ValueError(
+                f"outcome: expected a number or a text for {name!r}, got {said[name]!r}"
+            )
     return plain
 
 
@@ -145,8 +147,7 @@ def _plain(value: Any) -> Any:
     """A single number of NumPy or torch as Python's; a function or class by its name."""
     if getattr(value, "ndim", None) == 0 and hasattr(value, "item"):
         return value.item()
-    known = isinstance(value, (*SIMPLE, np.ndarray, torch.Tensor))
-    return value if known else getattr(value, "__qualname__", str(value))
+    return value if isinstance(value, SIMPLE) else getattr(value, "__qualname__", str(value))
 
 
 def _refuse_names(said: str, given: Mapping[str, Any], taken: Sequence[str]) -> None:

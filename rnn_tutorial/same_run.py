@@ -9,7 +9,7 @@ import gymnasium as gym
 from gymnasium.vector import VectorEnv
 
 from rnn_tutorial.acting import autoreset_mode
-from rnn_tutorial.checkpoint import CheckpointError
+from rnn_tutorial.checkpoint import CheckpointError, space_text
 from rnn_tutorial.fingerprint import fingerprint
 from rnn_tutorial.policy import RNNPolicy
 from rnn_tutorial.settings import Settings
@@ -22,19 +22,26 @@ RUNNING = {
 
 def describe(env: VectorEnv, settings: Settings, seed: int, policy: RNNPolicy) -> dict[str, Any]:
     """Everything that defines a run, for the note of its checkpoint."""
-    spec = env.spec or getattr(next(iter(getattr(env.unwrapped, "envs", ())), None), "spec", None)
+    specs = _specs(env)
+    spec = specs[0] if specs else None
     about = {
         "id": spec and spec.id,
         "settings": {k: _told(v) for k, v in (spec.kwargs if spec else {}).items()},
+        "settings of others": [_told(each.kwargs) for each in specs[1:]]
+        if len({_text(_told(each.kwargs)) for each in specs}) > 1
+        else [],
+        "time limit": spec and spec.max_episode_steps,
+        "wrappers": [name for name in _wrappers(env) if name != "KeepLast"],
         "num_envs": env.num_envs,
         "autoreset_mode": autoreset_mode(env).name,
-        "observation_space": str(env.single_observation_space),
-        "action_space": str(env.single_action_space),
+        "observation_space": space_text(env.single_observation_space),
+        "action_space": space_text(env.single_action_space),
     }
     return {
         "seed": seed,
         "settings": asdict(settings),
         "policy": type(policy).__qualname__,
+        "dtype": str(policy.dtype),
         "policy_settings": json.loads(json.dumps(getattr(policy, "settings", {}), default=str)),
         "env": about,
     }
@@ -62,18 +69,33 @@ def require_same_run(path: str | Path, note: dict[str, Any], found: dict[str, An
         return {
             **{f"env {name}": value for name, value in env.items()},
             **{**note["policy_settings"], **of.get("policy_settings", {})},
-            **{"policy": of.get("policy", note["policy"]), "seed": of["seed"]},
-            **of["settings"],
+            **{name: of.get(name, note[name]) for name in ("policy", "dtype")},
+            **{"seed": of["seed"], **of["settings"]},
         }
 
     expected, got = numbers(note), numbers(found)
     faults = [
         f"{name}: expected {expected.get(name)!r}, got {got.get(name)!r}"
         for name in sorted(expected.keys() | got.keys())
-        if name != "iterations" and expected.get(name) != got.get(name)
+        if name != "iterations" and _text(expected.get(name)) != _text(got.get(name))
     ]
     if faults:
         raise CheckpointError(f"{path}: belongs to another run; " + "; ".join(faults))
+
+
+def _text(value: Any) -> str:
+    """As JSON has it: a NaN is equal to another, a tuple to a list."""
+    return json.dumps(value, sort_keys=True, default=str)
+
+
+def _specs(env: VectorEnv) -> list[Any]:
+    """The gymnasium specs of a vector env: its own, or those of its envs."""
+    inner: Any = env.unwrapped
+    if isinstance(inner, gym.vector.AsyncVectorEnv):
+        found = list(inner.get_attr("spec"))
+    else:
+        found = [getattr(each, "spec", None) for each in getattr(inner, "envs", ())]
+    return [each for each in found if each is not None] or ([env.spec] if env.spec else [])
 
 
 def refuse_running_statistics(env: Any) -> None:

@@ -344,3 +344,17 @@ def test_a_single_env_trains_with_the_default_settings():
 def test_nests_map_and_refuse_other_forms():
     with pytest.raises(ValueError, match="expected the entries"):
         map_nest(lambda a, b: a, {"x": 1}, {"y": 1})
+
+
+@pytest.mark.parametrize("cell", sorted(CORES))
+@pytest.mark.parametrize("space", [BOX, s.Box(-1.0, 1.0, ())], ids=["vector", "number"])
+def test_every_cell_is_exported_for_any_number_of_envs(space, cell, tmp_path):
+    policy = policy_for(space, s.MultiBinary(2), cell=cell)
+    names = export(policy, tmp_path / "step.onnx")
+    session = ort.InferenceSession(str(tmp_path / "step.onnx"))
+    for n in (1, 3, 4):
+        obs = np.zeros((n, *space.shape), np.float32)
+        state = [part.numpy() for _, part in leaves(policy.initial_state(n))]
+        feed = dict(zip(input_names(policy), [obs, *state, np.ones(n, bool)], strict=True))
+        action, *_ = session.run(None, {name: feed[name] for name in names})
+        assert action.shape == (n, 2)

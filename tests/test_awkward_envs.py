@@ -1,5 +1,7 @@
 """Envs that do as they like: one array for all observations, odd rewards, flags and infos."""
 
+import warnings
+
 import gymnasium as gym
 import numpy as np
 import pytest
@@ -82,21 +84,75 @@ def test_an_env_that_reuses_its_array_keeps_its_last_observations(nested, vector
     assert trained.history == healthy.history
 
 
-def test_a_vector_env_that_loses_its_last_observations_gets_a_warning():
-    """The envs of an AsyncVectorEnv write in another process, where nothing can copy for them."""
-    policy = RNNPolicy(LINE, TWO)
-    for fresh in (False, True):
-        env = AsyncVectorEnv(
-            [lambda fresh=fresh: Reusing(fresh)] * 2, autoreset_mode=AutoresetMode.SAME_STEP
-        )
-        try:
-            if fresh:
-                record(policy, env, 20, seed=0)  # a warning would be an error
-            else:
-                with pytest.warns(UserWarning, match="let it return copies"):
-                    record(policy, env, 20, seed=0)
-        finally:
-            env.close()
+@pytest.mark.parametrize("fresh", [False, True])
+def test_a_vector_env_that_loses_its_last_observations_gets_a_warning(fresh):
+    """The envs of an AsyncVectorEnv write in another process, where nothing can copy for them.
+
+    Few episodes end in a rollout; the count goes on in the next one.
+    """
+    env = AsyncVectorEnv([lambda: Reusing(fresh)] * 2, autoreset_mode=AutoresetMode.SAME_STEP)
+    try:
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            train(env, Settings(iterations=9, epochs=1, rollout_length=3), progress=False)
+    finally:
+        env.close()
+    told = [str(each.message) for each in caught if "let it return copies" in str(each.message)]
+    assert len(told) == (0 if fresh else 1)
+
+
+class Blank(AnyEnv):
+    """Shows nothing at its beginning and at its end, in fresh arrays; keeps a score."""
+
+    score = 0
+
+    def reset(self, *, seed=None, options=None):
+        super().reset(seed=seed)
+        return np.zeros(1, np.float32), {}
+
+    def step(self, action):
+        self.score += 1
+        _, *rest = super().step(action)
+        ended = rest[1] or rest[2]
+        return np.full(1, 0.0 if ended else 1.0, np.float32), *rest
+
+
+def test_no_warning_where_last_observations_are_kept_and_the_env_s_members_stay_in_reach():
+    env = SyncVectorEnv([lambda: Blank(LINE, TWO)] * 2, autoreset_mode=AutoresetMode.SAME_STEP)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        record(RNNPolicy(LINE, TWO), env, 40, seed=0)
+    assert env.envs[0].score == 40
+
+
+class Listing(AnyEnv):
+    """Shows lists in the place of arrays, as gymnasium lets it."""
+
+    def reset(self, *, seed=None, options=None):
+        return super().reset(seed=seed)[0].tolist(), {}
+
+    def step(self, action):
+        self.seen, *rest = super().step(action)
+        return self.seen.tolist(), *rest
+
+
+@pytest.mark.parametrize("n", [1, 2])
+def test_observations_may_be_lists(n):
+    pair = Box(-9.0, 9.0, (2,))
+    envs = [Listing(pair, TWO, length=2) for _ in range(n)]
+    env = SyncVectorEnv([lambda e=e: e for e in envs], autoreset_mode=AutoresetMode.SAME_STEP)
+    rollout = record(RNNPolicy(pair, TWO), env, 2, seed=0)
+    last = [each.seen for each in envs]
+    ended = rollout.terminated[-1] | rollout.truncated[-1]
+    np.testing.assert_allclose(rollout.next_observation[-1][ended], np.stack(last)[ended])
+
+
+def test_the_reward_of_a_resetting_step_belongs_to_no_episode():
+    env = gym.wrappers.vector.TransformReward(
+        SyncVectorEnv([lambda: Reusing(True)], autoreset_mode=AutoresetMode.NEXT_STEP),
+        lambda reward: 0 * reward - 1,
+    )
+    assert episode_returns(RNNPolicy(LINE, TWO), env, 3, seed=0).tolist() == [-3.0] * 3
 
 
 @pytest.mark.parametrize(

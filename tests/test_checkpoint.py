@@ -358,3 +358,57 @@ def test_another_file_of_this_package_or_another_note_is_told(path):
     save_file({"a": torch.zeros(1)}, path, metadata={"note": "[1]"})
     with pytest.raises(CheckpointError, match="its note is"):
         read_checkpoint(path)
+
+
+def test_a_refused_resume_leaves_the_policy_as_it_was(path):
+    spaces = Bytes.observation_space, Bytes.action_space
+    train(Bytes(), Settings(iterations=1), policy=RNNPolicy(*spaces), checkpoint=path)
+    mine = RNNPolicy(*spaces)
+    before = [weight.detach().clone() for weight in mine.parameters()]
+    with pytest.raises(CheckpointError, match="another run; seed"):
+        train(Bytes(), Settings(iterations=2), policy=mine, seed=2, checkpoint=path)
+    assert all(torch.equal(a, b) for a, b in zip(before, mine.parameters(), strict=True))
+
+
+@pytest.mark.parametrize("name", ["time limit", "wrapper", "second env", "dtype"])
+def test_what_else_makes_another_run(path, name):
+    def make(changed):
+        if name == "second env":
+            settings = [{"g": 1.0}, {"g": 9.0 if changed else 1.0}]
+            makers = [lambda s=s: gym.make("Pendulum-v1", **s) for s in settings]
+            return gym.vector.SyncVectorEnv(makers)
+        limit = {"max_episode_steps": 20} if changed and name == "time limit" else {}
+        env = gym.make("CartPole-v1", **limit)
+        wrapped = changed and name == "wrapper"
+        return gym.wrappers.TransformReward(env, lambda reward: -reward) if wrapped else env
+
+    def policy(env, changed):
+        vector = hasattr(env, "single_action_space")
+        spaces = [
+            getattr(env, f"single_{kind}_space" if vector else f"{kind}_space")
+            for kind in ("observation", "action")
+        ]
+        made = RNNPolicy(*spaces, hidden_size=4)
+        return made.double() if changed and name == "dtype" else made
+
+    def go(iterations, changed):
+        env = make(changed)
+        settings = Settings(iterations=iterations, epochs=1, rollout_length=4)
+        return train(env, settings, policy=policy(env, changed), checkpoint=path, progress=False)
+
+    go(1, False)
+    assert len(go(2, False).history) == 2
+    with pytest.raises(CheckpointError, match="belongs to another run"):
+        go(3, True)
+
+
+def test_print_options_and_odd_arguments_of_the_env_do_not_make_another_run(path):
+    gym.register("Odd-v0", Walled)
+    try:
+        for iterations in (1, 2):
+            odd = {"walls": float("nan"), "thing": lambda x: abs(x)}
+            env = gym.make_vec("Odd-v0", num_envs=2, **odd)
+            with np.printoptions(precision=iterations):
+                train(env, Settings(iterations=iterations), checkpoint=path, progress=False)
+    finally:
+        del gym.registry["Odd-v0"]

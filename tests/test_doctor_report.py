@@ -69,7 +69,7 @@ def test_html_is_a_table_and_escapes_what_the_subject_says():
     assert "<script>" not in html
     assert "&lt;script&gt;" in html
     assert "&lt;i&gt;" in html
-    assert "<a href='a.ipynb#B-c'>" in html
+    assert "<a href='a.ipynb#B-c' target='_blank'>" in html
     assert html.count("<tr>") == 3  # the head, the finding, its cause and cure
 
 

@@ -1,5 +1,7 @@
 """Recurrent PPO: the ratio is 1 before anything was learned, and a memory is learned in seconds."""
 
+import warnings
+
 import gymnasium as gym
 import numpy as np
 import pytest
@@ -174,3 +176,31 @@ def test_what_is_no_policy_and_no_settings_is_told(no_shape_hook):
         train(env, policy=nn.Linear(4, 2))
     with pytest.raises(TypeError, match=r"settings: expected Settings\(\.\.\.\), got {'gamma'"):
         train(env, {"gamma": 0.9})
+
+
+class KeepsLast(nn.Module):
+    """Keeps what it returned last, which has a graph and can't be copied."""
+
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Linear(4, 8)
+        self.last = self.layer(torch.ones(1, 4))
+
+    def forward(self, x):
+        self.last = self.layer(x)
+        return self.last
+
+
+def test_an_encoder_that_cannot_be_copied_is_used_itself():
+    short = Settings(iterations=1, epochs=1, rollout_length=4)
+    for encoder in (KeepsLast(), nn.LazyLinear(8), torch.jit.script(nn.Linear(4, 8))):
+        assert train(gym.make("CartPole-v1"), short, encoder=encoder, progress=False).history
+
+
+def test_no_warning_for_layers_that_change_nothing():
+    short = Settings(iterations=1, epochs=1, rollout_length=4)
+    for layer in (nn.Dropout(0.0), nn.BatchNorm1d(8).eval()):
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", UserWarning)
+            encoder = nn.Sequential(nn.Linear(4, 8), layer)
+            train(gym.make("CartPole-v1"), short, encoder=encoder, progress=False)

@@ -181,6 +181,21 @@ def test_on_a_cluster_with_a_killed_worker_the_table_is_that_of_one_process(tmp_
     pd.testing.assert_frame_equal(table, train_runs(runs, [0, 5], 1, count_weights))
 
 
+class WithArray(gym.Env):
+    """An env that is made with an array."""
+
+    observation_space, action_space = gym.spaces.Box(-1.0, 1.0, (1,)), gym.spaces.Discrete(2)
+
+    def __init__(self, map=None):
+        self.map = map
+
+    def reset(self, *, seed=None, options=None):
+        return np.zeros(1, np.float32), {}
+
+    def step(self, action):
+        return np.zeros(1, np.float32), 1.0, False, False, {}
+
+
 def say(run, policy, seed):
     return {"tensor": torch.tensor(3.0), "array": np.array(2), "text": "a"}
 
@@ -244,3 +259,14 @@ def test_a_module_in_a_run_is_not_trained_on_from_seed_to_seed(jobs):
     alone, both = (train_runs([run], seeds, jobs=jobs) for seeds in ([1], [0, 1]))
     assert torch.equal(encoder.weight, before)
     assert both[both.seed == 1]["return"].tolist() == alone["return"].tolist()
+
+
+def test_a_setting_that_is_an_array_is_a_text_in_the_table():
+    gym.register("Array-v0", WithArray)
+    try:
+        short = Settings(iterations=1, rollout_length=3)
+        runs = [Run("Array-v0", 2, settings=short, env=env) for env in ({}, {"map": np.zeros(3)})]
+        table = train_runs(runs, [0], jobs=1)
+    finally:
+        del gym.registry["Array-v0"]
+    assert table.env_map.tolist()[1] == "[0. 0. 0.]"

@@ -124,8 +124,7 @@ def _ratio_cause(
             "episode.",
             "Hand the reset flag of a sequence's first step to the policy, too.",
         )
-    twice = _evaluated_twice(replay)
-    if share[0] > 0.02 and twice:
+    if share[0] > 0.02 and _evaluated_twice(replay):
         return (
             "Evaluated twice, one minibatch gives two answers: dropout is on in learning, or a "
             "normaliser moves its statistics with each call.",

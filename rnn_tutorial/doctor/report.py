@@ -145,7 +145,7 @@ def _rows(check: Finding) -> str:
     """A finding's row; where the check failed, cause and cure in a second row below it."""
     status = f"{MARKS[check.status]} {check.status}"
     cells = (
-        f"<code>{escape(check.name)}</code>",
+        f"<code style='white-space:nowrap'>{escape(check.name)}</code>",
         f"<span style='white-space:nowrap;color:{COLOURS[check.status]}'>{status}</span>",
         escape(check.evidence),
     )
@@ -153,7 +153,7 @@ def _rows(check: Finding) -> str:
     row = "".join(f"<td style='{style}'>{cell}</td>" for cell in cells)
     if check.status != FAILED:
         return f"<tr>{row}</tr>"
-    page = f"<a href='{escape(check.link)}'>{escape(check.section)}</a>"
+    page = f"<a href='{escape(check.link)}' target='_blank'>{escape(check.section)}</a>"
     advice = f"<b>Likely: {escape(check.cause)}</b> {escape(check.cure)} Read: {page}"
     return f"<tr>{row}</tr><tr><td></td><td colspan='2' style='text-align:left'>{advice}</td></tr>"
 
