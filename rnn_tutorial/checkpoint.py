@@ -154,6 +154,24 @@ def load_checkpoint(
             loaded then.
     """
     tensors, note = read_checkpoint(path)
+    restore(path, tensors, policy, optimiser, generator)
+    return note
+
+
+def restore(
+    path: str | Path,
+    tensors: dict[str, Tensor],
+    policy: RNNPolicy,
+    optimiser: torch.optim.Optimizer | None = None,
+    generator: torch.Generator | None = None,
+) -> None:
+    """Put the tensors of a checkpoint that was read where they belong, as `load_checkpoint` does.
+
+    Args:
+        path: the file, for the messages.
+        tensors: from `read_checkpoint`.
+        policy, optimiser, generator: as in `load_checkpoint`, with the same errors.
+    """
     weights = _below("policy.", tensors)
     _compare(path, {k: v.shape for k, v in policy.state_dict().items()}, weights)
     state: dict[int, dict[str, Tensor]] = {}
@@ -171,7 +189,6 @@ def load_checkpoint(
             f"{path}: its optimiser or generator does not fit ({error})"
         ) from None
     policy.load_state_dict(weights)
-    return note
 
 
 def load_policy(
@@ -193,7 +210,7 @@ def load_policy(
           (rnn): LSTM(5, 64)
         )
     """
-    _, note = read_checkpoint(path)
+    tensors, note = read_checkpoint(path)
     for name, space in (("observation", observation_space), ("action", action_space)):
         trained = note.get("env", {}).get(f"{name}_space", space_text(space))
         if trained != space_text(space):
@@ -207,7 +224,7 @@ def load_policy(
             f"{path}: its note does not tell how to build its policy ({error}); build the policy, "
             "then use load_checkpoint"
         ) from error
-    load_checkpoint(path, policy)
+    restore(path, tensors, policy)
     return policy
 
 

@@ -29,7 +29,7 @@ from rnn_tutorial.buffer import (
     normalise,
     require_finite,
 )
-from rnn_tutorial.checkpoint import load_checkpoint, read_checkpoint, save_tensors, snapshot
+from rnn_tutorial.checkpoint import read_checkpoint, restore, save_tensors, snapshot
 from rnn_tutorial.collect import collect
 from rnn_tutorial.encoders import own_copy
 from rnn_tutorial.nest import map_nest
@@ -253,8 +253,9 @@ def train(
     if checkpoint is not None:
         refuse_running_statistics(vector)
         if Path(checkpoint).exists():
-            require_same_run(checkpoint, note, read_checkpoint(checkpoint)[1])
-            found = load_checkpoint(checkpoint, policy, optimiser, generator)
+            tensors, found = read_checkpoint(checkpoint)
+            require_same_run(checkpoint, note, found)
+            restore(checkpoint, tensors, policy, optimiser, generator)
             result.history = found["history"]
             recent.extend(found.get("recent_returns", ()))
             first = len(result.history)
