@@ -96,7 +96,7 @@ def begin(
 
     Raises:
         ValueError: for a vector env without autoreset, a policy with other observations or actions
-            than the env's, or a seed that is no whole number, at least 0.
+            than the env's, or a seed that isn't a whole number, at least 0.
     """
     mode = autoreset_mode(env)
     check_spaces(policy, env)
@@ -151,7 +151,6 @@ def act(
     """
     mode, space, device, t = autoreset_mode(env), env.single_action_space, policy.device, 0
     same_step = mode == AutoresetMode.SAME_STEP
-    suspects = carry.suspects
     while True:
         now, reset = carry, torch.as_tensor(carry.reset, device=device)
         if intervention is not None:
@@ -172,7 +171,7 @@ def act(
         observation, info = policy.to_tensors(result[0]), result[4]
         ends = terminated | truncated
         earned = now.earned + np.where(now.valid, reward, 0.0)  # not of a step that only resets
-        ended, returns, last = [], [], None
+        ended, returns, last, suspects = [], [], None, now.suspects
         if ends.any():
             ended = np.flatnonzero(ends).tolist()
             returns, earned = earned[ended].tolist(), np.where(ends, 0.0, earned)

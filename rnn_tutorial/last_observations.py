@@ -49,9 +49,7 @@ def keep_last_observations(env: VectorEnv) -> bool:
 
 def _arrays(space: gym.Space, observation: Nest) -> Nest:
     """An observation's entries as new arrays; a list of numbers becomes one, too."""
-    if isinstance(space, (gym.spaces.Dict, gym.spaces.Tuple)):
-        return map_entries(lambda _, part, array: np.array(array, part.dtype), space, observation)
-    return np.array(observation, space.dtype)
+    return map_entries(lambda _, part, array: np.array(array, part.dtype), space, observation)
 
 
 def last_observations(info: dict[str, Any], ended: list[int], space: gym.Space) -> Nest:

@@ -58,9 +58,9 @@ def run_all(
     with TemporaryDirectory() as scratch:
         folder = Path(scratch if store is None else store)
         folder.mkdir(parents=True, exist_ok=True)
-        files = [folder / f"{i}.json" for i in range(len(calls))]
-        if store is not None:
-            files = [folder / f"{_key(function, call)}.json" for call in calls]
+        kept = store is not None  # otherwise nothing is found again, and needs no key
+        names = [_key(function, call) if kept else str(i) for i, call in enumerate(calls)]
+        files = [folder / f"{name}.json" for name in names]
         found = [_read(file) for file in files]
         errors: Errors = {}
         begun = Path(scratch) / "begun"

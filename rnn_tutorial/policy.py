@@ -77,8 +77,8 @@ class RNNPolicy(nn.Module):
 
     Raises:
         TypeError: for a space of another kind.
-        ValueError: for an unknown cell, encoder or setting, or a size that is no whole number from
-            1 on.
+        ValueError: for an unknown cell, encoder or setting, or a size that isn't a whole number
+            from 1 on.
 
     Example:
         >>> box = gym.spaces.Box(-1.0, 1.0, (3,))

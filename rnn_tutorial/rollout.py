@@ -99,7 +99,7 @@ class Rollout:
         the start.
 
         Raises:
-            TypeError: for observations that are no vectors.
+            TypeError: for observations that aren't vectors.
         """
         if not isinstance(self.observation, np.ndarray) or self.observation.ndim < 3:
             raise TypeError("path: expected observations that are vectors, e.g. not a Dict")

@@ -108,7 +108,7 @@ def train_runs(
     if not runs or not seeds:
         raise ValueError(f"expected runs and seeds, got {len(runs)} runs and {len(seeds)} seeds")
     for run in runs:
-        run.columns(0)  # refuses labels that are no columns, before the training
+        run.columns(0)  # refuses labels with the names of other columns, before the training
     calls = [(run, seed, outcome) for run in runs for seed in seeds]
     results, errors = run_all(_train_run, calls, jobs=jobs, store=store)
     table = pd.DataFrame([row for rows in results if rows is not None for row in rows])
@@ -153,7 +153,7 @@ def _plain(value: Any) -> Any:
 def _refuse_names(said: str, given: Mapping[str, Any], taken: Sequence[str]) -> None:
     both = sorted(given.keys() & set(taken))
     if both:
-        raise ValueError(f"{said}: expected names that are no other columns, got {both}")
+        raise ValueError(f"{said}: expected names that no other column has, got {both}")
 
 
 def _listed(name: str, values: Any) -> list[Any]:

@@ -24,12 +24,11 @@ def describe(env: VectorEnv, settings: Settings, seed: int, policy: RNNPolicy) -
     """Everything that defines a run, for the note of its checkpoint."""
     specs = _specs(env)
     spec = specs[0] if specs else None
+    told = [{name: _told(value) for name, value in each.kwargs.items()} for each in specs]
     about = {
         "id": spec and spec.id,
-        "settings": {k: _told(v) for k, v in (spec.kwargs if spec else {}).items()},
-        "settings of others": [_told(each.kwargs) for each in specs[1:]]
-        if len({_text(_told(each.kwargs)) for each in specs}) > 1
-        else [],
+        "settings": told[0] if told else {},
+        "settings of others": told[1:] if len(set(map(_text, told))) > 1 else [],
         "time limit": spec and spec.max_episode_steps,
         "wrappers": [name for name in _wrappers(env) if name != "KeepLast"],
         "num_envs": env.num_envs,

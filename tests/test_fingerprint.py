@@ -55,7 +55,7 @@ def times(k):
 
 
 class Scale(nn.Module):
-    """A module with a number that is no weight."""
+    """A module with a number that isn't a weight."""
 
     def __init__(self, factor):
         super().__init__()

@@ -8,7 +8,7 @@ from torch import nn
 from torch.func import functional_call
 from torch.testing import assert_close
 
-from rnn_tutorial.recurrent import CELLS, MemorylessCore, RecurrentCore, clear_state
+from rnn_tutorial.recurrent import CELLS, MemorylessCore, RecurrentCore, by_steps, clear_state
 
 ORACLE_CELLS = {"rnn": nn.RNNCell, "gru": nn.GRUCell, "lstm": nn.LSTMCell}
 T, N, FEATURES, H = 7, 3, 4, 5
@@ -115,15 +115,6 @@ def gradients(core, output, state, x, start):
     return [torch.zeros_like(p) if g is None else g for p, g in zip(leaves, found, strict=True)]
 
 
-def stepped(core, x, state, reset):
-    """`step` T times."""
-    outputs = []
-    for t in range(len(x)):
-        output, state = core.step(x[t], state, reset[t])
-        outputs.append(output)
-    return torch.stack(outputs), state
-
-
 @pytest.mark.parametrize("pattern", PATTERNS)
 @pytest.mark.parametrize("layers", [1, 2, 3])
 @pytest.mark.parametrize("cell", CELLS)
@@ -132,7 +123,7 @@ def test_unroll_and_steps_equal_single_cells_forward_and_gradient(cell, layers, 
     x, state, reset = random_case(core, pattern)
     want, want_state = oracle(core.rnn, x, state, reset)
     want_gradients = gradients(core, want, want_state, x, state)
-    for way in (core.unroll, lambda *case: stepped(core, *case)):
+    for way in (core.unroll, lambda *case: by_steps(core, *case)):
         got, got_state = way(x, state, reset)
         assert_close(got, want, rtol=1e-10, atol=1e-12)
         assert_close(got_state, want_state, rtol=1e-10, atol=1e-12)
@@ -180,7 +171,7 @@ def test_steps_and_chunks_equal_the_whole_for_any_shape(
     whole, whole_state = core.unroll(x, state, reset)
     assert whole.shape == (length, n, H)
     assert all(part.shape == (layers, n, H) for part in parts(whole_state))
-    assert_close(stepped(core, x, state, reset), (whole, whole_state))
+    assert_close(by_steps(core, x, state, reset), (whole, whole_state))
     at = round(cut * length)
     chunks, carried = [], state
     for chunk in (slice(0, at), slice(at, length)):
@@ -242,7 +233,7 @@ def test_a_nan_of_the_past_is_gone_after_a_reset(cell):
         part[:, 1] = torch.nan
     broken = tuple(broken) if cell == "lstm" else broken[0]
     reset[3, 1] = True
-    for way in (core.unroll, lambda *case: stepped(core, *case)):
+    for way in (core.unroll, lambda *case: by_steps(core, *case)):
         output, last = way(x, broken, reset)
         assert output[:3, 1].isnan().all()
         assert output[3:].isfinite().all()

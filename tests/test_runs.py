@@ -212,7 +212,10 @@ def test_an_outcome_has_columns_of_its_own_and_numbers_stay_numbers():
     short = replace(RUNS[0], settings=Settings(iterations=1, rollout_length=3))
     table = train_runs([short], np.arange(1), jobs=1, outcome=say)
     assert table[["tensor", "array", "text"]].values.tolist() == [[3.0, 2, "a"]]
-    for outcome, said in ((overwrite, "no other columns"), (several, "a number or a text for")):
+    for outcome, said in (
+        (overwrite, "that no other column has"),
+        (several, "a number or a text for"),
+    ):
         with pytest.raises(RuntimeError, match=f"every training failed: .*outcome: .*{said}"):
             train_runs([short], [0], jobs=1, outcome=outcome)
     for name in ("gamma", "steps", "env_horizon", "seed", "iteration", "policy_cell"):

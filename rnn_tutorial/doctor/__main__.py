@@ -3,7 +3,7 @@
     rnn-doctor package.module:factory [--obs-shape 5] [--json]
 
 `factory` is called without arguments and returns the subject; a subject itself will do as well. The
-examination runs in a process of its own, so that a subject that hangs or ends its process is told.
+examination runs in a process of its own, so a subject that hangs or ends its process is reported.
 """
 
 import argparse

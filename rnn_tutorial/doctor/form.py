@@ -46,16 +46,12 @@ def state_form(exam: Examination) -> Outcome:
 def _idle_parts(probe: Probe) -> str:
     """A note about entries of the state that no call ever changes, if others do change."""
     start = probe.initial(probe.N)
-    after = [probe.run(way, probe.draw(3, probe.N), start).state for way in WAYS]
-    still = [
-        all(torch.equal(numbers(a), numbers(b)) for a, b in zip(before_after, rest, strict=True))
-        for before_after, rest in (
-            ([a, a], [b, c])
-            for (_, a), (_, b), (_, c) in zip(leaves(start), *map(leaves, after), strict=True)
-        )
-    ]
-    names = [f"state{path}" for (path, _), idle in zip(leaves(start), still, strict=True) if idle]
-    if not names or all(still):
+    after = [leaves(probe.run(way, probe.draw(3, probe.N), start).state) for way in WAYS]
+    names = []
+    for i, (path, array) in enumerate(leaves(start)):
+        if all(torch.equal(numbers(array), numbers(state[i][1])) for state in after):
+            names.append(f"state{path}")
+    if not 0 < len(names) < len(leaves(start)):
         return ""
     return f"; note: {', '.join(names)} never changed in any call, so nothing is remembered there"
 

@@ -67,6 +67,12 @@ def _groups(replay: Replay, place: np.ndarray) -> np.ndarray:
     return np.where(ends & (group != 1), 3, group)
 
 
+STORE_BEFORE = (
+    "Store the policy's state before the step at which a sequence is cut. Where zeros or a short "
+    "burn-in were chosen on purpose, this is their price."
+)
+
+
 def _ratio_cause(
     replay: Replay, off: np.ndarray, counts: dict[str, tuple[int, int]]
 ) -> tuple[str, str]:
@@ -99,8 +105,7 @@ def _ratio_cause(
     if states == "other":
         return (
             "The sequences start from states that acting did not have, see states_aligned.",
-            "Store the policy's state before the step at which a sequence is cut. Where zeros or "
-            "a short burn-in were chosen on purpose, this is their price.",
+            STORE_BEFORE,
         )
     action = replay.rollout["action"].reshape(replay.T * replay.N, -1)
     if np.issubdtype(action.dtype, np.floating) and len(steps):
@@ -163,8 +168,7 @@ def _ratio_cause(
     if share[1] > 0.02:
         return (
             "The sequences start from states that acting did not have; all else is right.",
-            "Store the policy's state before the step at which a sequence is cut. Where zeros or "
-            "a short burn-in were chosen on purpose, this is their price.",
+            STORE_BEFORE,
         )
     return (
         "The replay clears the state elsewhere than acting did: the reset flags are missing, or "

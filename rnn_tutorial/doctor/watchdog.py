@@ -16,7 +16,7 @@ def limited(seconds: float) -> Iterator[None]:
     """Raise a TooLongError inside the block once it has taken this long.
 
     It interrupts Python code and waiting, not a single operation inside a library. Only the main
-    thread of a system with signals can be interrupted; elsewhere there is no limit.
+    thread of a system with signals can be interrupted; elsewhere nothing is limited.
     """
     possible = hasattr(signal, "SIGALRM") and threading.current_thread() is threading.main_thread()
     if not possible or seconds <= 0:

@@ -1,5 +1,5 @@
 """ray 23202: the number of sequences is taken from len() of the observation, which for a dict is
-its number of entries. A dict observation is no array, so `examine` cannot be given it; here the
+its number of entries. A dict observation isn't an array, so `examine` cannot be given it; here the
 two entries are packed into one vector and unpacked inside. Expected: runs fails (state of 2
 against a batch of 7), or nothing if the shape happens to fit.
 """
